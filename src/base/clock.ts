@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time as the code sees it; a test's clock stands still until it is told to move. */
+export interface Clock {
+  /** Milliseconds since 1970, UTC. Not monotonic: order by sequence numbers, never by this. */
+  nowMs(): number;
+  /** @throws the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  async sleep(ms, signal) {
+    signal?.throwIfAborted();
+    await delay(ms, undefined, signal ? { signal } : {});
+  },
+};

@@ -1,0 +1,74 @@
+/** What the rest of the program may do with a volume; `Volume` (volume.ts) is the implementation. */
+import type { Extent } from '../base/extent.ts';
+import type { Geometry } from '../base/geometry.ts';
+import type { VolumeId } from '../base/ids.ts';
+
+/** Names of file systems that cloudvol makes and mounts; `none` is a raw volume. */
+export type FileSystem = 'ext4' | 'xfs' | 'none';
+
+export interface VolumeAttributes {
+  readonly name: string;
+  readonly geometry: Geometry;
+  readonly fileSystem: FileSystem;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The end of a chain in one repository, as this volume knows it. Replaced as a whole, atomically. */
+export interface ChainTip {
+  /** Which repository: see Repository.id. */
+  readonly repositoryId: string;
+  /** Deltas after this epoch are what the next incremental uploads. */
+  readonly baseEpoch: number;
+  readonly cloudsnapId: string;
+  /** Lower-case hex SHA-256 of the manifest's bytes. */
+  readonly manifestSha256: string;
+  readonly sequence: number;
+  /** Incrementals since the last full: 0 right after a full. */
+  readonly incrementals: number;
+}
+
+/** Why the next cloudsnap has to be a full one though there is a chain. Printed in `status` and in the manifest. */
+export type FullReason = 'first' | 'requested' | 'period' | 'bits-lost' | 'parent-missing';
+
+/**
+ * A point in time of a volume, held while writes go on (copy-before-write). Exactly one release() per view.
+ * Once a view is broken (a copy failed, e.g. for want of space) every read throws `volume/view-broken`.
+ */
+export interface FrozenView {
+  readonly geometry: Geometry;
+  /** The epoch that the freeze sealed. */
+  readonly epoch: number;
+  /** Time of the instant, ms since 1970 UTC. */
+  readonly frozenAtMs: number;
+  /** What the view holds, ascending: for an incremental the OR of the deltas, for a full everything that may be non-zero. */
+  extents(): Iterable<Extent>;
+  readonly plannedBlocks: number;
+  /**
+   * Reads blocks as they were at the instant into `target` (blockCount * blockBytes). Returns the runs of blocks that
+   * are not local and whose bytes come from the volume's backing source (their part of `target` is undefined).
+   */
+  readBlocks(extent: Extent, target: Uint8Array): Promise<readonly Extent[]>;
+  /** The blocks were uploaded; the view need not preserve them any longer. */
+  forget(extent: Extent): void;
+  release(): Promise<void>;
+}
+
+export type PlanKind =
+  | { readonly kind: 'full'; readonly reason: FullReason }
+  | { readonly kind: 'incremental'; readonly base: ChainTip };
+
+/** The side of a volume that a backup needs. */
+export interface BackupSource {
+  readonly id: VolumeId;
+  readonly attributes: VolumeAttributes;
+  chainTip(repositoryId: string): ChainTip | undefined;
+  /** One instant. `plan` fixes what the view preserves. Rejects with `volume/too-many-views` beyond six. */
+  freeze(plan: PlanKind): Promise<FrozenView>;
+  /** Whether deltas since the tip's base epoch are complete; false after a power cut or a rolled-back state directory. */
+  deltasCompleteSince(baseEpoch: number): boolean;
+  /** Success: the next incremental starts at tip.baseEpoch. Durable when it resolves. */
+  commitChain(tip: ChainTip): Promise<void>;
+  dropChain(repositoryId: string): Promise<void>;
+  /** Bytes of absent blocks; only while the volume has a backing source. */
+  readAbsent(extent: Extent, signal: AbortSignal): Promise<Uint8Array>;
+}
