@@ -2,6 +2,7 @@
 import type { Extent } from '../base/extent.ts';
 import type { Geometry } from '../base/geometry.ts';
 import type { VolumeId } from '../base/ids.ts';
+import type { FetchedRun } from './backing-source.ts';
 
 /** Names of file systems that cloudvol makes and mounts; `none` is a raw volume. */
 export type FileSystem = 'ext4' | 'xfs' | 'none';
@@ -71,4 +72,17 @@ export interface BackupSource {
   dropChain(repositoryId: string): Promise<void>;
   /** Bytes of absent blocks; only while the volume has a backing source. */
   readAbsent(extent: Extent, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+/** The side of a volume that a restore fills. Demand reads go on beside it. */
+export interface HydrationTarget {
+  readonly id: VolumeId;
+  readonly geometry: Geometry;
+  readonly absentBlocks: number;
+  /** A snapshot of what is absent, ascending, in pieces of at most `maxBlocks`. */
+  absentExtents(maxBlocks: number): Iterable<Extent>;
+  /** Makes blocks present; never overwrites a present one. A run without data becomes zeros. */
+  populate(run: FetchedRun): Promise<void>;
+  /** Data synced, present bits durable, source dropped: the volume needs the cloud no more. */
+  completeHydration(): Promise<void>;
 }
