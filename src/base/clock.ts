@@ -12,6 +12,12 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   async sleep(ms, signal) {
     signal?.throwIfAborted();
-    await delay(ms, undefined, signal ? { signal } : {});
+    try {
+      await delay(ms, undefined, signal ? { signal } : {});
+    } catch (error) {
+      // The timer rejects with an AbortError of its own; the promise here is the signal's reason.
+      signal?.throwIfAborted();
+      throw error;
+    }
   },
 };
