@@ -28,8 +28,28 @@ export interface ChainTip {
   readonly incrementals: number;
 }
 
-/** Why the next cloudsnap has to be a full one though there is a chain. Printed in `status` and in the manifest. */
-export type FullReason = 'first' | 'requested' | 'period' | 'bits-lost' | 'parent-missing';
+/**
+ * The cloudsnap whose commit is about to begin. Written down before its manifest is put, so that a crash between that
+ * and `commitChain` leaves no doubt which instant the manifest holds, and it can be adopted as the chain's end.
+ */
+export interface PendingCommit {
+  readonly repositoryId: string;
+  readonly cloudsnapId: string;
+  /** The epoch that its freeze sealed: the base epoch of the chain if it is adopted. */
+  readonly epoch: number;
+  /** Milliseconds since 1970 UTC: the instant of the freeze, as its manifest says it. */
+  readonly createdMs: number;
+}
+
+/** Why the next cloudsnap is a full one. Printed in `status` and in the manifest. */
+export type FullReason =
+  | 'first'
+  | 'requested'
+  | 'period'
+  | 'bits-lost' // the deltas since the chain's end are not complete
+  | 'parent-missing' // the manifest at the chain's end is gone from the repository, or is another one
+  | 'chain-unknown' // the repository shows cloudsnaps that this volume's chain does not name
+  | 'geometry-changed'; // another block size, or a smaller volume, than at the chain's end
 
 /**
  * A point in time of a volume, held while writes go on (copy-before-write). Exactly one release() per view.
@@ -67,10 +87,20 @@ export interface BackupSource {
   freeze(plan: PlanKind): Promise<FrozenView>;
   /** Whether deltas since the tip's base epoch are complete; false after a power cut or a rolled-back state directory. */
   deltasCompleteSince(baseEpoch: number): boolean;
-  /** Success: the next incremental starts at tip.baseEpoch. Durable when it resolves. */
+  /** Success: the next incremental starts at tip.baseEpoch. Clears the pending commit. Durable when it resolves. */
   commitChain(tip: ChainTip): Promise<void>;
+  pendingCommit(repositoryId: string): PendingCommit | undefined;
+  /**
+   * Durable when it resolves; replaces the one before for the same repository. Deltas after `epoch` are kept apart from
+   * the older ones as long as the record stands, as they are for a chain's base epoch and for an open view.
+   */
+  recordPendingCommit(pending: PendingCommit): Promise<void>;
+  /** Forgets the tip and the pending commit: the next cloudsnap there is a full one. */
   dropChain(repositoryId: string): Promise<void>;
-  /** Bytes of absent blocks; only while the volume has a backing source. */
+  /**
+   * Bytes of absent blocks; only while the volume has a backing source. A view that answered "not local" for a block may
+   * ask for it until its release, even if the block was overwritten or hydration completed in between.
+   */
   readAbsent(extent: Extent, signal: AbortSignal): Promise<Uint8Array>;
 }
 
