@@ -1,0 +1,116 @@
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { CloudvolError } from '../base/errors.ts';
+import type { LogLevel } from '../base/log.ts';
+import { DEFAULT_RUNTIME_DIR, agentSocketPath, socketPathProblem } from './socket-path.ts';
+
+/** What the agent needs to know before it starts; parsed once, never changed. Paths are absolute. */
+export interface AgentConfig {
+  /** Volumes, credentials, history: what must survive a reboot. */
+  readonly stateDir: string;
+  /** Socket and attached volumes: what means nothing after a reboot. */
+  readonly runtimeDir: string;
+  readonly socketPath: string;
+  /** Bits that outlive the process but not the power; should lie in memory (tmpfs). */
+  readonly liveDir: string;
+  readonly logLevel: LogLevel;
+}
+
+interface Setting {
+  readonly flag: 'state-dir' | 'runtime-dir' | 'live-dir' | 'log-level';
+  readonly env: string;
+  readonly value: string;
+  readonly about: string;
+}
+
+const DEFAULT_STATE_DIR = '/var/lib/cloudvol';
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+const SETTINGS: readonly Setting[] = [
+  {
+    flag: 'state-dir',
+    env: 'CLOUDVOL_STATE_DIR',
+    value: DEFAULT_STATE_DIR,
+    about: 'volumes, credentials, history, the embedded store',
+  },
+  {
+    flag: 'runtime-dir',
+    env: 'CLOUDVOL_RUNTIME_DIR',
+    value: DEFAULT_RUNTIME_DIR,
+    about: 'agent.sock, and volumes/<name> for each attached volume',
+  },
+  {
+    flag: 'live-dir',
+    env: 'CLOUDVOL_LIVE_DIR',
+    value: '<runtime-dir>/live',
+    about: 'dirty and present bits in use; a tmpfs',
+  },
+  { flag: 'log-level', env: 'CLOUDVOL_LOG_LEVEL', value: 'info', about: LOG_LEVELS.join(', ') },
+];
+
+export function agentUsage(): string {
+  const lines = SETTINGS.map(
+    ({ flag, env, value, about }) => `   --${flag.padEnd(12)} ${about} [${env}; default ${value}]`,
+  );
+  return [
+    'USAGE:',
+    '   cloudvol-agent [options]',
+    '',
+    'OPTIONS:',
+    ...lines,
+    '   --version',
+    '   --help',
+  ].join('\n');
+}
+
+/**
+ * Flags before environment before defaults.
+ * @throws CloudvolError `config/invalid` that names every problem at once
+ */
+export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv): AgentConfig {
+  const { flags, problems } = readFlags(args);
+  const value = (name: Setting['flag'], fallback: string) => {
+    const setting = SETTINGS.find(({ flag }) => flag === name);
+    return flags.get(name) ?? (env[setting?.env ?? ''] || fallback);
+  };
+  const path = (name: Setting['flag'], fallback: string) => {
+    const text = value(name, fallback);
+    if (text.includes('\0')) problems.push(`--${name} has a zero byte in it`);
+    return resolve(text);
+  };
+  const stateDir = path('state-dir', DEFAULT_STATE_DIR);
+  const runtimeDir = path('runtime-dir', DEFAULT_RUNTIME_DIR);
+  const liveDir = path('live-dir', join(runtimeDir, 'live'));
+  const socketPath = agentSocketPath(runtimeDir);
+  const tooLong = socketPathProblem(socketPath);
+  if (tooLong) problems.push(`${tooLong}: choose a shorter --runtime-dir`);
+  if (stateDir === runtimeDir) problems.push('--state-dir and --runtime-dir must differ');
+  const logLevel = LOG_LEVELS.find((level) => level === value('log-level', 'info'));
+  if (!logLevel) problems.push(`--log-level must be one of ${LOG_LEVELS.join(', ')}`);
+  if (problems.length > 0 || !logLevel) throw invalid(problems);
+  return { stateDir, runtimeDir, liveDir, socketPath, logLevel };
+}
+
+function readFlags(args: readonly string[]): { flags: Map<string, string>; problems: string[] } {
+  const flags = new Map<string, string>();
+  const problems: string[] = [];
+  const options = Object.fromEntries(SETTINGS.map(({ flag }) => [flag, { type: 'string' as const }]));
+  // Not strict, since strict stops at the first mistake; the tokens show them all.
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'positional') problems.push(`${JSON.stringify(token.value)} is not an option`);
+    if (token.kind !== 'option') continue;
+    if (!(token.name in options)) problems.push(`there is no option ${token.rawName}`);
+    else if (!token.value) problems.push(`${token.rawName} needs a value`);
+    else flags.set(token.name, token.value);
+  }
+  return { flags, problems };
+}
+
+function invalid(problems: readonly string[]): CloudvolError {
+  return new CloudvolError('config/invalid', problems.join('; '), {
+    hint: 'cloudvol-agent --help lists the options',
+    details: { problems },
+  });
+}

@@ -1,0 +1,57 @@
+/**
+ * Every call of the API, as data: what the server listens to and the client sends. No schemas here, so that a command
+ * line that starts in milliseconds can import it. Paths follow the OpenStorage SDK's REST gateway where it has them.
+ */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** `:word` takes the input of that name, percent-encoded; all other inputs travel in the JSON body. */
+  readonly path: string;
+  /** How long a client waits for the answer. */
+  readonly deadlineMs: number;
+}
+
+/** Calls that look at the agent's own memory and database. */
+const QUICK_MS = 30_000;
+
+/** Calls that make file systems, mount, sync, or ask a store: slow disks and stores take minutes. */
+const SLOW_MS = 600_000;
+
+const get = (path: string, deadlineMs = QUICK_MS) => ({ method: 'GET', path, deadlineMs }) as const;
+const post = (path: string, deadlineMs: number) => ({ method: 'POST', path, deadlineMs }) as const;
+const del = (path: string) => ({ method: 'DELETE', path, deadlineMs: SLOW_MS }) as const;
+
+export const ROUTES = {
+  inspectAgent: get('/v1/agent'),
+
+  createVolume: post('/v1/volumes', SLOW_MS),
+  listVolumes: get('/v1/volumes'),
+  inspectVolume: get('/v1/volumes/inspect/:volume'),
+  deleteVolume: del('/v1/volumes/:volume'),
+  attachVolume: post('/v1/mountattach/attach', SLOW_MS),
+  detachVolume: post('/v1/mountattach/detach', SLOW_MS),
+  mountVolume: post('/v1/mountattach/mount', SLOW_MS),
+  unmountVolume: post('/v1/mountattach/unmount', SLOW_MS),
+
+  createCredential: post('/v1/credentials', SLOW_MS),
+  listCredentials: get('/v1/credentials'),
+  deleteCredential: del('/v1/credentials/:credential'),
+
+  backup: post('/v1/cloudbackups', SLOW_MS),
+  restore: post('/v1/cloudbackups/restore', SLOW_MS),
+  listCloudsnaps: post('/v1/cloudbackups/enumeratewithfilters', SLOW_MS),
+  deleteCloudsnap: del('/v1/cloudbackups/backup/:cloudsnap'),
+  listTasks: post('/v1/cloudbackups/status', QUICK_MS),
+  inspectTask: get('/v1/cloudbackups/status/:task'),
+  waitForTask: post('/v1/cloudbackups/wait', QUICK_MS),
+  stopTask: post('/v1/cloudbackups/statechange', QUICK_MS),
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;
+
+/** Longest wait that `waitForTask` grants in one call: well under its deadline. */
+export const MAX_WAIT_MS = 20_000;
+
+/** Names of the inputs that travel in the path. */
+export function pathInputs({ path }: Route): string[] {
+  return [...path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? '');
+}

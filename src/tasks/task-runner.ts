@@ -1,0 +1,305 @@
+/**
+ * Runs tasks and keeps their records. States:
+ *
+ * | from   | to      | when                                                        |
+ * |--------|---------|-------------------------------------------------------------|
+ * | –      | Queued  | submitted                                                   |
+ * | Queued | Active  | its lane and its kind have room                             |
+ * | Queued | Stopped | stop()                                                      |
+ * | Queued | Aborted | close()                                                     |
+ * | Active | Done    | the work resolves, even if it was told to stop too late     |
+ * | Active | Stopped | the work rejects after stop()                               |
+ * | Active | Aborted | the work rejects after close()                              |
+ * | Active | Failed  | the work rejects otherwise                                  |
+ * | Queued, Active | Failed | found by open(): the agent ended without ending them |
+ */
+import assert from 'node:assert/strict';
+
+import type { Clock } from '../base/clock.ts';
+import { CloudvolError, messageOf } from '../base/errors.ts';
+import { newTaskId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { TaskContext, TaskKind, TaskRecord, TaskState } from './task-api.ts';
+import type { TaskFilter, TaskTable } from './task-table.ts';
+
+/** Tasks of one lane that may wait, as the specification has it for backups of a volume. */
+export const MAX_QUEUED_PER_LANE = 5;
+
+/** A bound on memory, not on use: no host has that many volumes in need of a task at once. */
+export const MAX_QUEUED = 1000;
+
+/**
+ * Tasks at work at once. Each holds buffers of some tens of MiB; two cores are busy with two backups already.
+ * Deletes cost requests only. Hydrations yield to everything else by the priority of their requests.
+ */
+const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = { Backup: 4, Restore: 4, Hydrate: 8, Delete: 4 };
+
+/** How much of the progress a crash may forget, against a synced write to the database each time. */
+const SAVE_PROGRESS_MS = 5000;
+
+/** A task that notes in a loop must not grow the database; the first notes tell the cause. */
+const MAX_NOTES = 50;
+
+export interface TaskSpec {
+  readonly kind: TaskKind;
+  readonly volumeId: string;
+  readonly volumeName: string;
+  readonly cloudsnapId?: string;
+  readonly credentialId?: string;
+  /** Tasks with the same lane run one after another, in the order of submission. */
+  readonly lane?: string;
+}
+
+export type TaskWork = (task: TaskContext) => Promise<void>;
+
+export interface TaskRunnerOptions {
+  readonly table: TaskTable;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Entry {
+  record: TaskRecord;
+  readonly work: TaskWork;
+  readonly lane: string | undefined;
+  readonly controller: AbortController;
+  readonly ended: PromiseWithResolvers<TaskRecord>;
+  savedMs: number;
+}
+
+export class TaskRunner {
+  readonly #table: TaskTable;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Queued and active tasks, in the order of submission. */
+  readonly #entries = new Map<string, Entry>();
+  #closed = false;
+
+  private constructor({ table, clock, log }: TaskRunnerOptions) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Ends what an earlier agent left behind: none stays Active for ever. `interrupted` are those, as they were. */
+  static open(options: TaskRunnerOptions): { runner: TaskRunner; interrupted: readonly TaskRecord[] } {
+    const interrupted = options.table.unended();
+    for (const record of interrupted) {
+      options.table.update({
+        ...record,
+        state: 'Failed',
+        endedMs: options.clock.nowMs(),
+        info: [...record.info, 'the agent was stopped before the task ended'],
+        result: { ...record.result, errorCode: 'task/interrupted' },
+      });
+    }
+    options.table.prune();
+    return { runner: new TaskRunner(options), interrupted };
+  }
+
+  /**
+   * Records the task and starts it as soon as there is room. The record is durable when this returns.
+   * @throws CloudvolError `task/queue-full`, `agent/stopping`
+   */
+  submit(spec: TaskSpec, work: TaskWork): TaskRecord {
+    this.#refuseWhenFull(spec);
+    const record = newRecord(spec, this.#clock.nowMs());
+    this.#table.insert(record);
+    const entry: Entry = {
+      record,
+      work,
+      lane: spec.lane,
+      controller: new AbortController(),
+      ended: Promise.withResolvers(),
+      savedMs: record.createdMs,
+    };
+    this.#entries.set(record.id, entry);
+    this.#schedule();
+    return entry.record;
+  }
+
+  /** @throws CloudvolError `task/not-found` */
+  find(id: string): TaskRecord {
+    const record = this.#entries.get(id)?.record ?? this.#table.find(id);
+    if (record) return record;
+    throw new CloudvolError('task/not-found', `there is no task ${JSON.stringify(id)}`, {
+      hint: 'cloudvol cloudsnap history lists the tasks',
+    });
+  }
+
+  /** In the order of submission. */
+  list(filter: TaskFilter = {}): TaskRecord[] {
+    return this.#table.list(filter).map((stored) => this.#entries.get(stored.id)?.record ?? stored);
+  }
+
+  /** Queued and active tasks. */
+  running(): TaskRecord[] {
+    return [...this.#entries.values()].map(({ record }) => record);
+  }
+
+  /** Resolves with the final record; at once for a task that has ended. @throws CloudvolError `task/not-found` */
+  async ended(id: string): Promise<TaskRecord> {
+    return this.#entries.get(id)?.ended.promise ?? this.find(id);
+  }
+
+  /**
+   * Tells a task to stop; it ends when its work has cleaned up (see `ended`).
+   * @throws CloudvolError `task/not-found`, `task/ended`
+   */
+  stop(id: string): void {
+    const entry = this.#entries.get(id);
+    if (!entry) {
+      const { state } = this.find(id);
+      throw new CloudvolError('task/ended', `task ${id} has already ended: ${state}`);
+    }
+    this.#cancel(entry, new CloudvolError('task/stopped', 'stopped on request'));
+  }
+
+  /** Aborts every task and waits for their ends, but no longer than `graceMs`. Takes no more tasks. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) {
+      this.#cancel(entry, new CloudvolError('task/interrupted', 'the agent was shut down'));
+    }
+    const timer = new AbortController();
+    const tooLong = this.#clock.sleep(graceMs, timer.signal).then(
+      () => this.#log.warn('task.still-running', { ids: [...this.#entries.keys()], graceMs }),
+      // Rejects only when every task has ended in time.
+      () => {},
+    );
+    await Promise.race([Promise.all(entries.map(({ ended }) => ended.promise)), tooLong]);
+    timer.abort();
+  }
+
+  #refuseWhenFull({ lane, kind, volumeName }: TaskSpec): void {
+    if (this.#closed) throw new CloudvolError('agent/stopping', 'the agent is shutting down');
+    const queued = [...this.#entries.values()].filter(({ record }) => record.state === 'Queued');
+    const inLane = lane === undefined ? 0 : queued.filter((entry) => entry.lane === lane).length;
+    if (inLane < MAX_QUEUED_PER_LANE && queued.length < MAX_QUEUED) return;
+    throw new CloudvolError(
+      'task/queue-full',
+      `the ${kind.toLowerCase()} of volume ${volumeName} cannot be queued: ${inLane} are waiting already`,
+      { hint: 'try again when one has ended, or stop one: cloudvol cloudsnap status' },
+    );
+  }
+
+  #cancel(entry: Entry, reason: CloudvolError): void {
+    entry.controller.abort(reason);
+    if (entry.record.state === 'Queued') this.#end(entry, reason);
+  }
+
+  #schedule(): void {
+    if (this.#closed) return;
+    const busyLanes = new Set<string>();
+    const active: Record<TaskKind, number> = { Backup: 0, Restore: 0, Hydrate: 0, Delete: 0 };
+    for (const { record, lane } of this.#entries.values()) {
+      if (record.state !== 'Active') continue;
+      active[record.kind] += 1;
+      if (lane !== undefined) busyLanes.add(lane);
+    }
+    for (const entry of this.#entries.values()) {
+      const { record, lane } = entry;
+      if (record.state !== 'Queued' || (lane !== undefined && busyLanes.has(lane))) continue;
+      // Also when its kind has no room: those behind it in its lane must not overtake it.
+      if (lane !== undefined) busyLanes.add(lane);
+      if (active[record.kind] >= MAX_ACTIVE[record.kind]) continue;
+      active[record.kind] += 1;
+      this.#start(entry);
+    }
+  }
+
+  #start(entry: Entry): void {
+    this.#change(entry, { state: 'Active', startedMs: this.#clock.nowMs() });
+    this.#log.info('task.started', namesOf(entry.record));
+    // Both outcomes are handled by #end, which does not throw: nothing is left to float.
+    void Promise.resolve()
+      .then(() => entry.work(this.#contextOf(entry)))
+      .then(
+        () => this.#end(entry, undefined),
+        (error: unknown) => this.#end(entry, error),
+      );
+  }
+
+  #end(entry: Entry, error: unknown): void {
+    assert(entry.record.endedMs === null, 'a task ends once');
+    const failure = error === undefined ? {} : failureOf(entry, error);
+    this.#change(entry, { state: 'Done', endedMs: this.#clock.nowMs(), ...failure });
+    this.#entries.delete(entry.record.id);
+    const { state, info } = entry.record;
+    const fields = { ...namesOf(entry.record), state };
+    if (state === 'Failed') this.#log.error('task.failed', { ...fields, error });
+    else this.#log.info('task.ended', { ...fields, info });
+    entry.ended.resolve(entry.record);
+    this.#schedule();
+  }
+
+  #contextOf(entry: Entry): TaskContext {
+    return {
+      id: entry.record.id,
+      signal: entry.controller.signal,
+      progress: (update) => this.#progress(entry, update),
+      note: (sentence) => {
+        if (entry.record.info.length >= MAX_NOTES) return;
+        this.#change(entry, { info: [...entry.record.info, sentence] });
+      },
+      result: (values) => this.#change(entry, { result: { ...entry.record.result, ...values } }),
+    };
+  }
+
+  #progress(entry: Entry, update: Parameters<TaskContext['progress']>[0]): void {
+    const isNamed = update.cloudsnapId !== undefined && update.cloudsnapId !== entry.record.cloudsnapId;
+    entry.record = { ...entry.record, ...update };
+    const now = this.#clock.nowMs();
+    if (isNamed || now - entry.savedMs >= SAVE_PROGRESS_MS) this.#save(entry);
+  }
+
+  #change(entry: Entry, change: Partial<TaskRecord>): void {
+    entry.record = { ...entry.record, ...change };
+    this.#save(entry);
+  }
+
+  #save(entry: Entry): void {
+    entry.savedMs = this.#clock.nowMs();
+    try {
+      this.#table.update(entry.record);
+      if (entry.record.endedMs !== null) this.#table.prune();
+    } catch (error) {
+      // The work matters more than its history: a full disk must not fail a backup to the cloud.
+      this.#log.error('task.not-recorded', { id: entry.record.id, error });
+    }
+  }
+}
+
+function newRecord(spec: TaskSpec, nowMs: number): TaskRecord {
+  return {
+    id: newTaskId(),
+    kind: spec.kind,
+    state: 'Queued',
+    volumeId: spec.volumeId,
+    volumeName: spec.volumeName,
+    cloudsnapId: spec.cloudsnapId ?? '',
+    credentialId: spec.credentialId ?? '',
+    bytesTotal: 0,
+    bytesDone: 0,
+    createdMs: nowMs,
+    startedMs: null,
+    endedMs: null,
+    info: [],
+    result: {},
+  };
+}
+
+function failureOf({ record, controller }: Entry, error: unknown): Partial<TaskRecord> {
+  const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
+  const code = reason instanceof CloudvolError ? reason.code : 'task/failed';
+  const hint = reason instanceof CloudvolError ? reason.hint : undefined;
+  const state: TaskState =
+    code === 'task/stopped' ? 'Stopped' : code === 'task/interrupted' ? 'Aborted' : 'Failed';
+  const sentences = hint === undefined ? [messageOf(reason)] : [messageOf(reason), hint];
+  return { state, info: [...record.info, ...sentences], result: { ...record.result, errorCode: code } };
+}
+
+function namesOf({ id, kind, volumeId, cloudsnapId }: TaskRecord): Record<string, string> {
+  return { id, kind, volumeId, cloudsnapId };
+}
