@@ -1,0 +1,164 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type {
+  CloudsnapEntry,
+  CloudsnapPlan,
+  CloudsnapRepository,
+  CloudsnapType,
+  CloudsnapWriter,
+  Consistency,
+} from '../cloudsnap/cloudsnap-api.ts';
+import type { TaskContext } from '../tasks/task-api.ts';
+import type { BackupSource, FrozenView } from '../volume/volume-api.ts';
+import { backupResult } from './backup-result.ts';
+import { tipOf } from './chain-tip.ts';
+import { copyBlocks } from './copy-blocks.ts';
+import { PhaseTimes } from './phase-times.ts';
+import { planBackup, type BackupPlan } from './plan-backup.ts';
+
+export interface BackupRequest {
+  readonly source: BackupSource;
+  readonly repository: CloudsnapRepository;
+  readonly type: CloudsnapType;
+  /** A full one whatever the chain says. */
+  readonly full: boolean;
+  /** Cloudsnaps from one full to the next; see DEFAULT_FREQUENCY. */
+  readonly frequency: number;
+  readonly consistency: Consistency;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Takes one cloudsnap of a volume: what it held at one instant, while writes go on.
+ *
+ * When it rejects, for whatever reason, the volume's chain and dirty bits are as they were, so that
+ * the next cloudsnap holds everything this one would have. One doubt can remain, whether the
+ * manifest was put or not: it is settled when the next cloudsnap is planned. The error is the first
+ * thing that went wrong; tidying up never hides it.
+ */
+export async function runBackup(
+  request: BackupRequest,
+  task: TaskContext,
+): Promise<CloudsnapEntry> {
+  const { source, repository, log } = request;
+  const times = new PhaseTimes(request.clock);
+  const plan = await times.measure('plan', () => settlePlan(request, task));
+  task.signal.throwIfAborted();
+  const view = await times.measure('freeze', () => source.freeze(plan));
+  try {
+    const entry = await upload(request, plan, view, task, times);
+    // From here on the cloudsnap exists: a stop comes too late, the chain has to know of it.
+    await times.measure('chain', () => source.commitChain(tipOf(entry, repository.id, view.epoch)));
+    task.result(backupResult(entry.manifest, times));
+    log.info('backup.completed', {
+      taskId: task.id,
+      volumeId: source.id,
+      cloudsnapId: entry.manifest.cloudsnapId,
+      ...entry.manifest.statistics,
+    });
+    return entry;
+  } finally {
+    await release(view, request);
+  }
+}
+
+/**
+ * Compares the volume's chain with what the repository shows; first makes up for a commit that was
+ * not noted.
+ */
+async function settlePlan(request: BackupRequest, task: TaskContext): Promise<BackupPlan> {
+  const { source, repository, log } = request;
+  const plan = planBackup({
+    tip: source.chainTip(repository.id),
+    pending: source.pendingCommit(repository.id),
+    visible: await repository.list({ volumeId: source.id }, task.signal),
+    geometry: source.attributes.geometry,
+    frequency: request.frequency,
+    full: request.full,
+    deltasCompleteSince: (epoch) => source.deltasCompleteSince(epoch),
+  });
+  if (plan.adopt) {
+    await source.commitChain(plan.adopt);
+    task.note(`${plan.adopt.cloudsnapId} was complete though its task did not end: adopted.`);
+    log.info('backup.commit-adopted', { volumeId: source.id, ...plan.adopt });
+  }
+  if (plan.kind === 'full') task.note(plan.sentence);
+  return plan;
+}
+
+async function upload(
+  request: BackupRequest,
+  plan: BackupPlan,
+  view: FrozenView,
+  task: TaskContext,
+  times: PhaseTimes,
+): Promise<CloudsnapEntry> {
+  const { source, repository } = request;
+  const { signal } = task;
+  const { blockBytes } = view.geometry;
+  const bytesTotal = view.plannedBlocks * blockBytes;
+  const writer = await times.measure('begin', () =>
+    repository.begin(cloudsnapPlan(request, plan, view), signal),
+  );
+  try {
+    task.progress({ bytesTotal, bytesDone: 0, cloudsnapId: writer.cloudsnapId });
+    await times.measure('copy', () =>
+      copyBlocks({
+        source,
+        view,
+        writer,
+        signal,
+        onCopied: (blocks) => task.progress({ bytesDone: blocks * blockBytes }),
+      }),
+    );
+    return await times.measure('commit', () => commit(request, view, writer, signal));
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** The intent is durable before the manifest can be: see PendingCommit. */
+async function commit(
+  { source, repository }: BackupRequest,
+  view: FrozenView,
+  writer: CloudsnapWriter,
+  signal: AbortSignal,
+): Promise<CloudsnapEntry> {
+  signal.throwIfAborted();
+  await source.recordPendingCommit({
+    repositoryId: repository.id,
+    cloudsnapId: writer.cloudsnapId,
+    epoch: view.epoch,
+    createdMs: view.frozenAtMs,
+  });
+  return await writer.commit();
+}
+
+function cloudsnapPlan(
+  { source, type, consistency }: BackupRequest,
+  plan: BackupPlan,
+  view: FrozenView,
+): CloudsnapPlan {
+  const { name, fileSystem, labels } = source.attributes;
+  return {
+    volume: { id: source.id, name, geometry: view.geometry, fileSystem, labels },
+    parent: plan.kind === 'incremental' ? plan.parent : null,
+    fullReason: plan.kind === 'full' ? plan.reason : null,
+    createdMs: view.frozenAtMs,
+    type,
+    consistency,
+    plannedBlocks: view.plannedBlocks,
+  };
+}
+
+async function release(view: FrozenView, { source, log }: BackupRequest): Promise<void> {
+  try {
+    await view.release();
+  } catch (error) {
+    // The outcome of the backup stands: neither is a made cloudsnap a failure, nor is a failure's
+    // cause to be hidden.
+    log.error('backup.view-not-released', { volumeId: source.id, epoch: view.epoch, error });
+  }
+}
