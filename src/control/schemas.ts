@@ -161,7 +161,6 @@ export const CALLS = {
       frequency: Type.Optional(
         Type.Integer({ minimum: 1, maximum: 1000, description: 'backups from a full to the next' }),
       ),
-      labels: Type.Optional(labels()),
     }),
     output: taskView,
   },

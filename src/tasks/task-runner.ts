@@ -48,6 +48,8 @@ export interface TaskSpec {
   readonly credentialId?: string;
   /** Tasks with the same lane run one after another, in the order of submission. */
   readonly lane?: string;
+  /** Known from the start, so that it is on record whatever happens. */
+  readonly result?: TaskRecord['result'];
 }
 
 export type TaskWork = (task: TaskContext) => Promise<void>;
@@ -286,7 +288,7 @@ function newRecord(spec: TaskSpec, nowMs: number): TaskRecord {
     startedMs: null,
     endedMs: null,
     info: [],
-    result: {},
+    result: spec.result ?? {},
   };
 }
 

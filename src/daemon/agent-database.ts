@@ -1,0 +1,63 @@
+import type { Clock } from '../base/clock.ts';
+import { newClusterId, type ClusterId } from '../base/ids.ts';
+import { Sqlite } from '../base/sqlite.ts';
+import { CREDENTIAL_TABLE_SQL, CredentialRegistry } from '../secrets/credential-registry.ts';
+import { TASK_TABLE_SQL, TaskTable } from '../tasks/task-table.ts';
+
+/** Key and value of what there is one of per host. */
+const IDENTITY_TABLE_SQL = `
+  CREATE TABLE identity (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+`;
+
+/** Only ever added to: entry n leads from schema version n to n + 1. */
+const MIGRATIONS = [`${IDENTITY_TABLE_SQL}; ${CREDENTIAL_TABLE_SQL}; ${TASK_TABLE_SQL}`];
+
+/** Name of the credential of the embedded store, which every agent begins with. */
+export const DEFAULT_CREDENTIAL = 'default';
+
+export interface AgentDatabase {
+  /** Names this host's cloudsnaps; made at the first start. */
+  readonly clusterId: ClusterId;
+  readonly credentials: CredentialRegistry;
+  readonly tasks: TaskTable;
+  close(): void;
+}
+
+/**
+ * The agent's own small records. The first start, and it alone, makes the cluster id and a credential for
+ * `defaultStorePath`: a user who deletes that credential does not get it back.
+ */
+export function openAgentDatabase(
+  path: string,
+  defaultStorePath: string,
+  clock: Clock,
+): AgentDatabase {
+  const database = Sqlite.open(path, MIGRATIONS);
+  try {
+    const credentials = new CredentialRegistry(database, clock);
+    const clusterId = readClusterId(database) ?? firstStart(database, credentials, defaultStorePath);
+    const close = () => database.close();
+    return { clusterId, credentials, tasks: new TaskTable(database), close };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function readClusterId(database: Sqlite): ClusterId | undefined {
+  const row = database.get(`SELECT value FROM identity WHERE key = 'cluster-id'`);
+  return row && (String(row['value']) as ClusterId);
+}
+
+function firstStart(
+  database: Sqlite,
+  credentials: CredentialRegistry,
+  defaultStorePath: string,
+): ClusterId {
+  return database.transaction(() => {
+    const clusterId = newClusterId();
+    database.run(`INSERT INTO identity (key, value) VALUES ('cluster-id', :clusterId)`, { clusterId });
+    credentials.create(DEFAULT_CREDENTIAL, { provider: 'directory', path: defaultStorePath });
+    return clusterId;
+  });
+}

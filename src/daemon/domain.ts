@@ -1,0 +1,108 @@
+/** What the services need of the domain, so that their tests can put models in its place. */
+import type { Clock } from '../base/clock.ts';
+import type { ClusterId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import type { CloudsnapEntry, CloudsnapRepository } from '../cloudsnap/cloudsnap-api.ts';
+import type { BackupRequest } from '../backup/run-backup.ts';
+import type { Credential, ProviderSettings } from '../secrets/credential.ts';
+import type { TaskContext } from '../tasks/task-api.ts';
+import type { BackingSource } from '../volume/backing-source.ts';
+import type { BackupSource, FileSystem, HydrationTarget } from '../volume/volume-api.ts';
+
+export interface VolumeBacking {
+  readonly credentialId: string;
+  readonly cloudsnapId: string;
+  /** Whether the agent fills it in the background, also after a restart. */
+  readonly hydrate: boolean;
+}
+
+/** What a volume tells about itself; the parts of VolumeReport that are shown. */
+export interface VolumeFacts {
+  readonly presentBlocks: number;
+  readonly dirtyBlocks: number;
+  readonly absentBlocks: number;
+  readonly localBytes: number;
+  readonly path: string | null;
+  readonly loopDevice: string | null;
+  readonly mountPath: string | null;
+  readonly backing: VolumeBacking | null;
+  readonly chains: readonly {
+    readonly repositoryId: string;
+    readonly cloudsnapId: string;
+    readonly sequence: number;
+    readonly incrementals: number;
+  }[];
+}
+
+export interface ManagedVolume extends BackupSource, HydrationTarget {
+  readonly status: string;
+  /** Where its absent blocks come from; undefined once it is hydrated. */
+  readonly backingSource: BackingSource | undefined;
+  attach(options: { loop?: boolean }): Promise<unknown>;
+  detach(): Promise<void>;
+  mount(directory: string): Promise<void>;
+  unmount(): Promise<void>;
+  inspect(): VolumeFacts | Promise<VolumeFacts>;
+}
+
+export interface NewVolume {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly blockBytes: number;
+  readonly fileSystem: FileSystem;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ManagedVolumes {
+  create(volume: NewVolume): Promise<ManagedVolume>;
+  createAbsent(
+    volume: NewVolume & { backing: VolumeBacking; source: BackingSource },
+  ): Promise<ManagedVolume>;
+  list(): readonly ManagedVolume[];
+  /** @throws CloudvolError `volume/not-found` */
+  find(nameOrId: string): ManagedVolume;
+  delete(volume: ManagedVolume): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a volume that is opened with absent blocks is given; must not need the store to be in reach. */
+export type OpenBacking = (backing: VolumeBacking) => BackingSource;
+
+/** Repositories by credential, opened once and kept. */
+export interface Repositories {
+  open(credential: Credential): Promise<CloudsnapRepository>;
+  /** Whether the store can be reached and written; makes a directory that is not there. */
+  check(settings: ProviderSettings): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Recipes {
+  runBackup(request: BackupRequest, task: TaskContext): Promise<CloudsnapEntry>;
+  openChainSource(
+    repository: CloudsnapRepository,
+    entry: CloudsnapEntry,
+    signal?: AbortSignal,
+  ): Promise<BackingSource>;
+  hydrate(target: HydrationTarget, source: BackingSource, task: TaskContext): Promise<void>;
+}
+
+/** The domain as the composition root opens it. */
+export interface Domain {
+  openVolumes(options: {
+    readonly config: AgentConfig;
+    readonly openBacking: OpenBacking;
+  }): Promise<ManagedVolumes>;
+  openStore(settings: ProviderSettings): Promise<ObjectStore>;
+  openRepository(store: ObjectStore, clusterId: ClusterId): Promise<CloudsnapRepository>;
+  readonly recipes: Recipes;
+}
+
+/** Handed to every service. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Name of this host, as the NODE column shows it. */
+  readonly node: string;
+}

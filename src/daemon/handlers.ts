@@ -1,0 +1,42 @@
+import type { Handlers } from '../control/server.ts';
+import type { CloudsnapService } from './services/cloudsnap-service.ts';
+import type { CredentialService } from './services/credential-service.ts';
+import type { RestoreService } from './services/restore-service.ts';
+import type { TaskService } from './services/task-service.ts';
+import type { VolumeService } from './services/volume-service.ts';
+
+export interface Services {
+  readonly inspectAgent: Handlers['inspectAgent'];
+  readonly volumes: VolumeService;
+  readonly credentials: CredentialService;
+  readonly cloudsnaps: CloudsnapService;
+  readonly restores: RestoreService;
+  readonly tasks: TaskService;
+}
+
+/** Which service answers which call. */
+export function handlersOf(services: Services): Handlers {
+  const { inspectAgent, volumes, credentials, cloudsnaps, restores, tasks } = services;
+  return {
+    inspectAgent,
+    createVolume: volumes.createVolume,
+    listVolumes: volumes.listVolumes,
+    inspectVolume: volumes.inspectVolume,
+    deleteVolume: volumes.deleteVolume,
+    attachVolume: volumes.attachVolume,
+    detachVolume: volumes.detachVolume,
+    mountVolume: volumes.mountVolume,
+    unmountVolume: volumes.unmountVolume,
+    createCredential: credentials.createCredential,
+    listCredentials: credentials.listCredentials,
+    deleteCredential: credentials.deleteCredential,
+    backup: cloudsnaps.backup,
+    restore: restores.restore,
+    listCloudsnaps: cloudsnaps.listCloudsnaps,
+    deleteCloudsnap: cloudsnaps.deleteCloudsnap,
+    listTasks: tasks.listTasks,
+    inspectTask: tasks.inspectTask,
+    waitForTask: tasks.waitForTask,
+    stopTask: tasks.stopTask,
+  };
+}

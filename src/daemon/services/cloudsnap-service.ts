@@ -1,0 +1,172 @@
+import { DEFAULT_FREQUENCY } from '../../backup/plan-backup.ts';
+import { CloudvolError } from '../../base/errors.ts';
+import type { CloudsnapEntry, CloudsnapRepository } from '../../cloudsnap/cloudsnap-api.ts';
+import type { Handlers } from '../../control/server.ts';
+import type { CloudsnapView } from '../../control/schemas.ts';
+import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
+import type { TaskRunner } from '../../tasks/task-runner.ts';
+import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
+import { cloudsnapView, taskView, unfinishedView } from './views.ts';
+
+type CloudsnapCalls = 'backup' | 'listCloudsnaps' | 'deleteCloudsnap';
+type ListInput = Parameters<Handlers['listCloudsnaps']>[0];
+
+export interface CloudsnapServiceDeps extends Surroundings {
+  readonly volumes: ManagedVolumes;
+  readonly credentials: CredentialRegistry;
+  readonly repositories: Repositories;
+  readonly recipes: Pick<Recipes, 'runBackup'>;
+  readonly tasks: TaskRunner;
+}
+
+export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
+  readonly #deps: CloudsnapServiceDeps;
+
+  constructor(deps: CloudsnapServiceDeps) {
+    this.#deps = deps;
+  }
+
+  readonly backup: Handlers['backup'] = async (input) => {
+    const { volumes, credentials, repositories, recipes, tasks, clock, log } = this.#deps;
+    const source = volumes.find(input.volume);
+    const { name } = source.attributes;
+    refuseWhileRestoring(tasks, source.id, name);
+    const credential = credentials.find(input.credential);
+    const repository = await repositories.open(credential);
+    const request = {
+      source,
+      repository,
+      type: 'Manual',
+      full: input.full ?? false,
+      frequency: input.frequency ?? DEFAULT_FREQUENCY,
+      consistency: 'crash',
+      clock,
+      log,
+    } as const;
+    const task = tasks.submit(
+      {
+        kind: 'Backup',
+        volumeId: source.id,
+        volumeName: name,
+        credentialId: credential.id,
+        lane: chainLane(source.id),
+      },
+      async (context) => {
+        await recipes.runBackup(request, context);
+      },
+    );
+    return taskView(task, this.#deps);
+  };
+
+  readonly listCloudsnaps: Handlers['listCloudsnaps'] = async (input, signal) => {
+    const found =
+      (input.status ?? 'done') === 'done' ? await this.#done(input, signal) : this.#unfinished(input);
+    const kept = found.filter((view) => this.#matches(view, input));
+    kept.sort((a, b) => compareText(a.created ?? '', b.created ?? '') || compareText(a.id, b.id));
+    // The newest ones: what a script that asks for the last one wants.
+    return input.max === undefined ? kept : kept.slice(-input.max);
+  };
+
+  /** Refused at once when other cloudsnaps or volumes need it; otherwise a task removes it. */
+  readonly deleteCloudsnap: Handlers['deleteCloudsnap'] = async (input, signal) => {
+    const { credentials, repositories, tasks } = this.#deps;
+    const credential = credentials.find(input.credential);
+    const repository = await repositories.open(credential);
+    const entry = await repository.find(input.cloudsnap, signal);
+    await this.#refuseWhenNeeded(repository, entry, signal);
+    const { volume, cloudsnapId } = entry.manifest;
+    const task = tasks.submit(
+      {
+        kind: 'Delete',
+        volumeId: volume.id,
+        volumeName: volume.name,
+        credentialId: credential.id,
+        cloudsnapId,
+        // Behind the backups of the volume: one that builds on this cloudsnap is to be seen as its dependant.
+        lane: chainLane(volume.id),
+      },
+      async (context) => {
+        await this.#refuseWhenNeeded(repository, entry, context.signal);
+        await repository.delete(entry, context.signal);
+      },
+    );
+    return taskView(task, this.#deps);
+  };
+
+  async #done(input: ListInput, signal: AbortSignal): Promise<CloudsnapView[]> {
+    const { credentials, repositories } = this.#deps;
+    const repository = await repositories.open(credentials.find(input.credential));
+    const allClusters = input.allClusters === true || input.cluster !== undefined;
+    return (await repository.list({ allClusters }, signal)).map(cloudsnapView);
+  }
+
+  #unfinished({ credential, status }: ListInput): CloudsnapView[] {
+    const wanted = credential === undefined ? undefined : this.#deps.credentials.find(credential).id;
+    return this.#deps.tasks
+      .list()
+      .filter((task) => task.kind === 'Backup' && task.state.toLowerCase() === status)
+      .filter((task) => wanted === undefined || task.credentialId === wanted)
+      .map(unfinishedView);
+  }
+
+  #matches(view: CloudsnapView, input: ListInput): boolean {
+    const labels = Object.entries(input.labels ?? {});
+    return (
+      (input.source === undefined || [view.volumeId, view.volumeName].includes(input.source)) &&
+      (input.cluster === undefined || view.clusterId === input.cluster) &&
+      (input.cloudsnap === undefined || view.id === input.cloudsnap) &&
+      (!input.deletedSource || !this.#isHere(view.volumeId)) &&
+      labels.every(([key, value]) => view.labels[key] === value)
+    );
+  }
+
+  #isHere(volumeId: string): boolean {
+    return this.#deps.volumes.list().some(({ id }) => id === volumeId);
+  }
+
+  async #refuseWhenNeeded(
+    repository: CloudsnapRepository,
+    entry: CloudsnapEntry,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { cloudsnapId } = entry.manifest;
+    const dependants = (await repository.dependants(entry, signal)).map(
+      ({ manifest }) => manifest.cloudsnapId,
+    );
+    if (dependants.length > 0) {
+      throw new CloudvolError(
+        'cloudsnap/has-dependants',
+        `cloudsnap ${cloudsnapId} is needed by ${dependants.length} later ones: ${dependants.join(', ')}`,
+        { hint: 'delete those first, the newest before the others', details: { dependants } },
+      );
+    }
+    for (const volume of this.#deps.volumes.list()) {
+      const { backing } = await volume.inspect();
+      if (backing?.cloudsnapId !== cloudsnapId) continue;
+      throw new CloudvolError(
+        'cloudsnap/in-use',
+        `cloudsnap ${cloudsnapId} still holds blocks of volume ${volume.attributes.name}`,
+        { hint: 'wait until the volume is hydrated, or delete the volume' },
+      );
+    }
+  }
+}
+
+/** Backups of a volume, and deletes in its chains, run one after another. */
+function chainLane(volumeId: string): string {
+  return `chain of ${volumeId}`;
+}
+
+function refuseWhileRestoring(tasks: TaskRunner, volumeId: string, name: string): void {
+  const isRestoring = tasks
+    .running()
+    .some((task) => task.kind === 'Restore' && task.volumeId === volumeId);
+  if (!isRestoring) return;
+  throw new CloudvolError('volume/restoring', `volume ${name} is still being restored`, {
+    hint: 'wait for the restore: cloudvol cloudsnap status',
+  });
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

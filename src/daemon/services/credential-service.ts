@@ -1,0 +1,61 @@
+import { CloudvolError } from '../../base/errors.ts';
+import type { Handlers } from '../../control/server.ts';
+import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
+import type { Credential, ProviderSettings } from '../../secrets/credential.ts';
+import type { TaskRunner } from '../../tasks/task-runner.ts';
+import type { ManagedVolumes, Repositories } from '../domain.ts';
+import { credentialView } from './views.ts';
+
+type CredentialCalls = 'createCredential' | 'listCredentials' | 'deleteCredential';
+
+export interface CredentialServiceDeps {
+  readonly credentials: CredentialRegistry;
+  readonly repositories: Repositories;
+  readonly volumes: ManagedVolumes;
+  readonly tasks: TaskRunner;
+}
+
+export class CredentialService implements Pick<Handlers, CredentialCalls> {
+  readonly #deps: CredentialServiceDeps;
+
+  constructor(deps: CredentialServiceDeps) {
+    this.#deps = deps;
+  }
+
+  readonly createCredential: Handlers['createCredential'] = async ({ name, provider, path }) => {
+    const { credentials, repositories } = this.#deps;
+    const settings: ProviderSettings = { provider, path };
+    credentials.checkNew(name, settings);
+    await repositories.check(settings);
+    return credentialView(credentials.create(name, settings));
+  };
+
+  readonly listCredentials: Handlers['listCredentials'] = () =>
+    this.#deps.credentials.list().map(credentialView);
+
+  readonly deleteCredential: Handlers['deleteCredential'] = async (input) => {
+    const credential = this.#deps.credentials.find(input.credential);
+    const user = await this.#userOf(credential);
+    if (user) {
+      throw new CloudvolError(
+        'credential/in-use',
+        `credential ${credential.name} is in use by ${user}`,
+        { hint: 'wait until it is not needed any more' },
+      );
+    }
+    this.#deps.credentials.delete(credential.id);
+    return {};
+  };
+
+  async #userOf({ id }: Credential): Promise<string | undefined> {
+    const { tasks, volumes } = this.#deps;
+    const task = tasks.running().find(({ credentialId }) => credentialId === id);
+    if (task) return `the ${task.kind.toLowerCase()} ${task.id}`;
+    for (const volume of volumes.list()) {
+      const { backing } = await volume.inspect();
+      if (backing?.credentialId !== id) continue;
+      return `volume ${volume.attributes.name}, which still fetches blocks through it`;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import type { CloudsnapEntry } from '../../cloudsnap/cloudsnap-api.ts';
+import type { CloudsnapView, CredentialView, TaskView, VolumeView } from '../../control/schemas.ts';
+import type { Credential } from '../../secrets/credential.ts';
+import type { TaskRecord } from '../../tasks/task-api.ts';
+import type { ManagedVolume, Surroundings } from '../domain.ts';
+
+export async function volumeView(
+  volume: ManagedVolume,
+  node: string,
+  isRestoring: boolean,
+): Promise<VolumeView> {
+  const { name, geometry, fileSystem, labels } = volume.attributes;
+  const facts = await volume.inspect();
+  return {
+    id: volume.id,
+    name,
+    ...geometry,
+    fileSystem,
+    labels: { ...labels },
+    status: isRestoring ? 'restoring' : volume.status,
+    node,
+    path: facts.path,
+    loopDevice: facts.loopDevice,
+    mountPath: facts.mountPath,
+    presentBlocks: facts.presentBlocks,
+    dirtyBlocks: facts.dirtyBlocks,
+    absentBlocks: facts.absentBlocks,
+    localBytes: facts.localBytes,
+    backing: facts.backing && {
+      credentialId: facts.backing.credentialId,
+      cloudsnapId: facts.backing.cloudsnapId,
+      hydrate: facts.backing.hydrate,
+    },
+    chains: facts.chains.map(({ repositoryId, cloudsnapId, sequence, incrementals }) => ({
+      repositoryId,
+      cloudsnapId,
+      sequence,
+      incrementals,
+    })),
+  };
+}
+
+export function credentialView({ id, name, createdMs, settings }: Credential): CredentialView {
+  const { provider, path } = settings;
+  return { id, name, provider, path, encrypted: false, created: isoTime(createdMs) };
+}
+
+export function cloudsnapView({ manifest }: CloudsnapEntry): CloudsnapView {
+  const { volume } = manifest;
+  return {
+    id: manifest.cloudsnapId,
+    volumeId: volume.id,
+    volumeName: volume.name,
+    clusterId: manifest.clusterId,
+    created: isoTime(manifest.createdMs),
+    type: manifest.type,
+    status: 'Done',
+    taskId: null,
+    incremental: manifest.parent !== null,
+    parent: manifest.parent?.cloudsnapId ?? null,
+    fullReason: manifest.fullReason,
+    sequence: manifest.sequence,
+    sizeBytes: volume.sizeBytes,
+    blockBytes: volume.blockBytes,
+    fileSystem: volume.fileSystem,
+    labels: { ...volume.labels },
+    consistency: manifest.consistency,
+    statistics: { ...manifest.statistics },
+  };
+}
+
+/** A backup that made no cloudsnap, as `cloudsnap list --status failed` shows it. */
+export function unfinishedView(task: TaskRecord): CloudsnapView {
+  return {
+    id: task.cloudsnapId,
+    volumeId: task.volumeId,
+    volumeName: task.volumeName,
+    clusterId: task.cloudsnapId.split('/')[0] ?? '',
+    created: isoTime(task.createdMs),
+    type: 'Manual',
+    status: task.state,
+    taskId: task.id,
+    incremental: task.cloudsnapId.endsWith('-incr'),
+    parent: null,
+    fullReason: null,
+    sequence: 0,
+    sizeBytes: 0,
+    blockBytes: 0,
+    fileSystem: '',
+    labels: {},
+    consistency: '',
+    statistics: {},
+  };
+}
+
+export function taskView(task: TaskRecord, { clock, node }: Surroundings): TaskView {
+  const { createdMs, startedMs, endedMs, info, result, ...same } = task;
+  const elapsedMs = startedMs === null ? 0 : Math.max(0, (endedMs ?? clock.nowMs()) - startedMs);
+  return {
+    ...same,
+    node,
+    elapsedMs,
+    etaSeconds: task.state === 'Active' ? etaSeconds(task, elapsedMs) : null,
+    created: isoTime(createdMs),
+    started: startedMs === null ? null : isoTime(startedMs),
+    ended: endedMs === null ? null : isoTime(endedMs),
+    info: [...info],
+    result: { ...result },
+  };
+}
+
+function etaSeconds({ bytesDone, bytesTotal }: TaskRecord, elapsedMs: number): number | null {
+  if (bytesDone === 0 || elapsedMs === 0) return null;
+  return Math.round(((bytesTotal - bytesDone) / bytesDone) * (elapsedMs / 1000));
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

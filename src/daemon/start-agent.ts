@@ -1,0 +1,172 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+import type { Clock } from '../base/clock.ts';
+import { lockDirectory } from '../base/directory-lock.ts';
+import type { Log } from '../base/log.ts';
+import { packageVersion } from '../base/version.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { ControlServer } from '../control/server.ts';
+import { DeferredSource } from '../restore/deferred-source.ts';
+import { TaskRunner } from '../tasks/task-runner.ts';
+import { openAgentDatabase, type AgentDatabase } from './agent-database.ts';
+import type { Domain, ManagedVolumes, OpenBacking, Repositories } from './domain.ts';
+import { handlersOf, type Services } from './handlers.ts';
+import { prepareDirectory } from './prepare-directory.ts';
+import { RepositoryPool } from './repository-pool.ts';
+import { SerialByKey } from './serial-by-key.ts';
+import { CloudsnapService } from './services/cloudsnap-service.ts';
+import { CredentialService } from './services/credential-service.ts';
+import { RestoreService } from './services/restore-service.ts';
+import { TaskService } from './services/task-service.ts';
+import { VolumeService } from './services/volume-service.ts';
+
+/** State is the agent's alone. */
+const STATE_MODE = 0o700;
+
+/** The group may reach the socket: whom the administrator gives the directory's group may use the agent. */
+const RUNTIME_MODE = 0o750;
+
+/** How long a shutdown waits for tasks to clean up: below the 90 s after which systemd kills. */
+const STOP_TASKS_MS = 30_000;
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly domain: Domain;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Agent {
+  /** Orderly: takes no more calls, ends tasks, detaches volumes and saves their bits, lets go of the directories. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: everything that an agent consists of is opened here, in this order, and closed in the reverse
+ * one. When a step fails, those before it are undone.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, domain, clock, log } = options;
+  const stack = new AsyncDisposableStack();
+  try {
+    await claimDirectories(config, log, stack);
+    const database = openAgentDatabase(
+      join(config.stateDir, 'agent.db'),
+      join(config.stateDir, 'objectstore'),
+      clock,
+    );
+    stack.defer(() => database.close());
+    const repositories = new RepositoryPool({
+      openStore: (settings) => domain.openStore(settings),
+      openRepository: (store) => domain.openRepository(store, database.clusterId),
+    });
+    stack.defer(() => repositories.close());
+    const openBacking = backingOpener(options, database, repositories);
+    const volumes = await domain.openVolumes({ config, openBacking });
+    stack.defer(() => volumes.close());
+    await serve(options, { database, repositories, volumes }, stack);
+    log.info('agent.started', { pid: process.pid, socket: config.socketPath, version: packageVersion() });
+    return { close: () => stack.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function claimDirectories(
+  config: AgentConfig,
+  log: Log,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  await prepareDirectory(config.stateDir, STATE_MODE, log);
+  await prepareDirectory(config.runtimeDir, RUNTIME_MODE, log);
+  for (const directory of [config.stateDir, config.runtimeDir]) {
+    const lock = lockDirectory(directory);
+    stack.defer(() => lock.release());
+  }
+}
+
+/** Opens the cloud side of a volume at its first read, so that the agent starts while a store is out of reach. */
+function backingOpener(
+  { domain, clock, log }: AgentOptions,
+  { credentials }: AgentDatabase,
+  repositories: Repositories,
+): OpenBacking {
+  return ({ credentialId, cloudsnapId }) =>
+    new DeferredSource({
+      clock,
+      log,
+      open: async (signal) => {
+        const repository = await repositories.open(credentials.find(credentialId));
+        const entry = await repository.find(cloudsnapId, signal);
+        return domain.recipes.openChainSource(repository, entry, signal);
+      },
+    });
+}
+
+interface Opened {
+  readonly database: AgentDatabase;
+  readonly repositories: Repositories;
+  readonly volumes: ManagedVolumes;
+}
+
+async function serve(options: AgentOptions, opened: Opened, stack: AsyncDisposableStack): Promise<void> {
+  const { config, clock, log } = options;
+  const { runner: tasks, interrupted } = TaskRunner.open({ table: opened.database.tasks, clock, log });
+  stack.defer(() => tasks.close(STOP_TASKS_MS));
+  const stopping = new AbortController();
+  const services = buildServices(options, opened, tasks, stopping.signal);
+  await services.restores.discardInterrupted(interrupted);
+  await resumeHydrations(opened.volumes, services.restores);
+  const server = await ControlServer.open({
+    socketPath: config.socketPath,
+    handlers: handlersOf(services),
+    log,
+  });
+  stack.defer(async () => {
+    // Those who wait for a task are answered now; the call that is at work is waited for.
+    stopping.abort();
+    await server.close();
+  });
+}
+
+function buildServices(
+  { config, domain, clock, log }: AgentOptions,
+  { database, repositories, volumes }: Opened,
+  tasks: TaskRunner,
+  stopping: AbortSignal,
+): Services {
+  const node = hostname();
+  const { credentials, clusterId } = database;
+  const { recipes } = domain;
+  const started = new Date(clock.nowMs()).toISOString();
+  const surroundings = { clock, log, node };
+  const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
+  const serial = new SerialByKey();
+  return {
+    inspectAgent: () => ({
+      version: packageVersion(),
+      pid: process.pid,
+      node,
+      clusterId,
+      stateDir: config.stateDir,
+      runtimeDir: config.runtimeDir,
+      started,
+    }),
+    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial }),
+    credentials: new CredentialService({ credentials, repositories, volumes, tasks }),
+    cloudsnaps: new CloudsnapService(shared),
+    restores: new RestoreService({ ...shared, serial }),
+    tasks: new TaskService({ ...surroundings, tasks, stopping }),
+  };
+}
+
+async function resumeHydrations(volumes: ManagedVolumes, restores: RestoreService): Promise<void> {
+  for (const volume of volumes.list()) {
+    const { backing } = await volume.inspect();
+    const source = volume.backingSource;
+    if (!backing?.hydrate || !source) continue;
+    restores.hydrate(volume, source, backing.cloudsnapId, backing.credentialId);
+  }
+}
