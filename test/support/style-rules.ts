@@ -87,7 +87,7 @@ function eachMatch(pattern: RegExp): StyleRule['find'] {
 
 /** In code points, so that a `→` counts as one. */
 function width(line: string): number {
-  return [...line].length;
+  return Array.from(line).length;
 }
 
 function nameSaysSomething(path: string): boolean {
