@@ -1,0 +1,245 @@
+#include "core/overlay.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/aligned_buffer.h"
+#include "core/failure.h"
+
+namespace cloudvol {
+
+Overlay::Overlay(OverlayOptions options)
+    : options_(std::move(options)),
+      data_(DataFile::Open(options_.data_path, options_.block_count * options_.block_bytes, options_.create_data)) {
+  const uint64_t blocks = options_.block_count;
+  if (access(options_.live_delta_path.c_str(), F_OK) == 0) {
+    dirty_ = LiveBits::Open(options_.live_delta_path, options_.identity, blocks);
+  } else {
+    dirty_ = LiveBits::Create(options_.live_delta_path, options_.identity, options_.epoch, blocks);
+  }
+  epoch_ = dirty_.epoch();
+  for (const std::string& path : options_.stray_delta_paths) {
+    const LiveBits stray = LiveBits::Open(path, options_.identity, blocks);
+    dirty_.bits().OrWith(stray.bits());
+    stray.Unlink();
+  }
+  if (options_.live_present_path.empty()) return;
+  const uint64_t pages = DurableBits::PagesFor(blocks);
+  present_page_changed_ = std::vector<std::atomic<uint8_t>>(pages);
+  if (options_.create_present) {
+    durable_present_ = DurableBits::Create(options_.durable_present_path, blocks, options_.tag);
+    present_ = LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
+    if (const int error = durable_present_.WriteAll(present_.bits())) {
+      throw Failure(error, "write " + options_.durable_present_path);
+    }
+    if (const int error = durable_present_.Sync()) throw Failure(error, "sync " + options_.durable_present_path);
+    return;
+  }
+  durable_present_ = DurableBits::Open(options_.durable_present_path, blocks, options_.tag);
+  const bool live_survived = access(options_.live_present_path.c_str(), F_OK) == 0;
+  present_ = live_survived ? LiveBits::Open(options_.live_present_path, options_.identity, blocks)
+                           : LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
+  durable_present_.LoadInto(present_.bits());
+  // What the last flush of the earlier process did not carry over is not known: the next one writes every page.
+  if (live_survived) {
+    for (auto& changed : present_page_changed_) changed = 1;
+  }
+}
+
+bool Overlay::IsInside(uint64_t offset, uint64_t length) const {
+  return length <= size_bytes() && offset <= size_bytes() - length;
+}
+
+BlockRun Overlay::BlocksOf(uint64_t offset, uint64_t length) const {
+  const uint64_t first = offset / block_bytes();
+  return {first, (offset + length - 1) / block_bytes() - first + 1};
+}
+
+// --- present bits ---------------------------------------------------------------------------------------------------
+
+bool Overlay::IsPresent(BlockRun run) const { return !present_ || present_.bits().All(run.first, run.count); }
+
+BlockRun Overlay::AbsentIn(BlockRun run) const {
+  if (IsPresent(run)) return {};
+  const uint64_t first = present_.bits().NextClear(run.first);
+  const uint64_t end = std::min(present_.bits().NextSet(first), run.first + run.count);
+  return {first, end - first};
+}
+
+BlockRun Overlay::AbsentEdge(uint64_t offset, uint64_t length) const {
+  if (!present_) return {};
+  const uint64_t head = offset / block_bytes();
+  const uint64_t end = offset + length;
+  const uint64_t tail = (end - 1) / block_bytes();
+  const bool head_partial = offset % block_bytes() != 0 || end < (head + 1) * block_bytes();
+  if (head_partial && !present_.bits().Test(head)) return {head, 1};
+  if (end % block_bytes() != 0 && !present_.bits().Test(tail)) return {tail, 1};
+  return {};
+}
+
+void Overlay::SetPresent(BlockRun run) {
+  if (!present_ || !present_.bits().SetRange(run.first, run.count)) return;
+  const uint64_t last = (run.first + run.count - 1) / DurableBits::kBitsPerPage;
+  for (uint64_t page = run.first / DurableBits::kBitsPerPage; page <= last; ++page) present_page_changed_[page] = 1;
+}
+
+BlockRun Overlay::NextAbsent(uint64_t from, uint64_t max) const {
+  if (!present_ || from >= block_count()) return {};
+  const uint64_t first = present_.bits().NextClear(from);
+  if (first == Bitmap::kNone) return {};
+  const uint64_t end = std::min({present_.bits().NextSet(first), first + max, block_count()});
+  return {first, end - first};
+}
+
+uint64_t Overlay::CountAbsent() const { return present_ ? block_count() - present_.bits().Count() : 0; }
+
+uint64_t Overlay::CountDirty() {
+  // Counting reads the active delta, which a freeze replaces: a held range keeps it in place.
+  const RangeLock::Hold hold(lock_, 0, 1, Mode::kShared);
+  return dirty_.bits().Count();
+}
+
+int Overlay::Populate(BlockRun run, const std::byte* data) {
+  if (run.count == 0 || run.first + run.count > block_count()) return EINVAL;
+  // Pieces, so that a reader of one block does not wait for the writing of all.
+  const uint64_t piece_blocks = std::max<uint64_t>(kMaxPieceBytes / block_bytes(), 1);
+  for (uint64_t first = run.first; first < run.first + run.count; first += piece_blocks) {
+    const BlockRun piece = {first, std::min(piece_blocks, run.first + run.count - first)};
+    const RangeLock::Hold hold(lock_, piece.first, piece.count, Mode::kExclusive);
+    for (BlockRun absent = AbsentIn(piece); absent.count != 0; absent = AbsentIn(piece)) {
+      const uint64_t bytes = absent.count * block_bytes();
+      const int error = data ? data_.Write(absent.first * block_bytes(),
+                                           {data + (absent.first - run.first) * block_bytes(), bytes})
+                             : data_.Zero(absent.first * block_bytes(), bytes);
+      if (error) return error;
+      SetPresent(absent);
+    }
+  }
+  return 0;
+}
+
+// --- the doors ------------------------------------------------------------------------------------------------------
+
+Outcome Overlay::Read(uint64_t offset, std::span<std::byte> target) {
+  if (!IsInside(offset, target.size())) return {EINVAL, {}};
+  if (target.empty()) return {};
+  const BlockRun run = BlocksOf(offset, target.size());
+  const RangeLock::Hold hold(lock_, run.first, run.count, Mode::kShared);
+  if (const BlockRun absent = AbsentIn(run); absent.count != 0) return {0, absent};
+  return {data_.Read(offset, target), {}};
+}
+
+Outcome Overlay::Write(uint64_t offset, std::span<const std::byte> source) {
+  if (!IsInside(offset, source.size())) return {EINVAL, {}};
+  if (source.empty()) return {};
+  if (failed()) return {EIO, {}};
+  const BlockRun run = BlocksOf(offset, source.size());
+  Mode mode = data_.IsAligned(offset, source.size()) ? Mode::kShared : Mode::kExclusive;
+  for (;;) {
+    const RangeLock::Hold hold(lock_, run.first, run.count, mode);
+    if (const BlockRun absent = AbsentEdge(offset, source.size()); absent.count != 0) return {0, absent};
+    if (AnyViewNeeds(run)) {
+      if (mode == Mode::kShared) {
+        mode = Mode::kExclusive;
+        continue;
+      }
+      CopyBeforeWrite(run);
+    }
+    dirty_.bits().SetRange(run.first, run.count);
+    if (const int error = data_.Write(offset, source)) return {error, {}};
+    SetPresent(run);
+    return {};
+  }
+}
+
+Outcome Overlay::Zero(uint64_t offset, uint64_t length) {
+  if (!IsInside(offset, length)) return {EINVAL, {}};
+  if (length == 0) return {};
+  if (failed()) return {EIO, {}};
+  const BlockRun run = BlocksOf(offset, length);
+  const RangeLock::Hold hold(lock_, run.first, run.count, Mode::kExclusive);
+  if (const BlockRun absent = AbsentEdge(offset, length); absent.count != 0) return {0, absent};
+  if (AnyViewNeeds(run)) CopyBeforeWrite(run);
+  dirty_.bits().SetRange(run.first, run.count);
+  if (const int error = data_.Zero(offset, length)) return {error, {}};
+  SetPresent(run);
+  return {};
+}
+
+int Overlay::Flush() {
+  if (failed()) return EIO;
+  if (!present_) {
+    const int error = data_.Sync();
+    return error ? Fail(error) : 0;
+  }
+  const std::lock_guard guard(flush_mutex_);
+  struct Copy {
+    uint64_t page;
+    std::vector<uint64_t> words;
+  };
+  // Copies are taken before the sync: a bit that is set later belongs to data that this sync may not cover.
+  std::vector<Copy> copies;
+  for (uint64_t page = 0; page < present_page_changed_.size(); ++page) {
+    if (present_page_changed_[page].exchange(0) == 0) continue;
+    const uint64_t first = page * DurableBits::kWordsPerPage;
+    Copy copy{page, std::vector<uint64_t>(std::min(DurableBits::kWordsPerPage, present_.bits().word_count() - first))};
+    for (size_t word = 0; word < copy.words.size(); ++word) copy.words[word] = present_.bits().Load(first + word);
+    copies.push_back(std::move(copy));
+  }
+  if (const int error = data_.Sync()) return Fail(error);
+  for (const Copy& copy : copies) {
+    if (const int error = durable_present_.WritePage(copy.page, copy.words.data(), copy.words.size())) return Fail(error);
+  }
+  if (copies.empty()) return 0;
+  const int error = durable_present_.Sync();
+  return error ? Fail(error) : 0;
+}
+
+// An fsync that failed is final: the kernel may have dropped the pages, so no later one may report success.
+int Overlay::Fail(int error) {
+  int none = 0;
+  failed_.compare_exchange_strong(none, error);
+  return EIO;
+}
+
+uint64_t Overlay::SeekData(uint64_t offset) const {
+  const uint64_t data = data_.NextData(offset);
+  const BlockRun absent = NextAbsent(offset / block_bytes(), 1);
+  if (absent.count == 0) return data;
+  return std::min(data, std::max(offset, absent.first * block_bytes()));
+}
+
+uint64_t Overlay::SeekHole(uint64_t offset) const {
+  while (offset < size_bytes()) {
+    const uint64_t hole = data_.NextHole(offset);
+    if (hole >= size_bytes() || IsPresent({hole / block_bytes(), 1})) return hole;
+    offset = (hole / block_bytes() + 1) * block_bytes();
+  }
+  return size_bytes();
+}
+
+int Overlay::SealInto(const std::string& path, const Bitmap& bits) {
+  const std::string fresh = path + ".new";
+  try {
+    DurableBits durable = DurableBits::Create(fresh, block_count(), options_.tag);
+    if (const int error = durable.WriteAll(bits)) return error;
+    if (const int error = durable.Sync()) return error;
+  } catch (const Failure& failure) {
+    return failure.error();
+  }
+  return rename(fresh.c_str(), path.c_str()) == 0 ? 0 : errno;
+}
+
+int Overlay::SaveDelta(const std::string& path) {
+  const RangeLock::Hold hold(lock_, 0, block_count(), Mode::kExclusive);
+  return SealInto(path, dirty_.bits());
+}
+
+void Overlay::DropLive() {
+  dirty_.Unlink();
+  if (present_) present_.Unlink();
+}
+
+}  // namespace cloudvol
