@@ -13,7 +13,10 @@ test('every file keeps the style rules', async (t) => {
       ...['.cc', '.h', '.sh'].map((suffix) => sourceFiles(ROOT, 'native', suffix)),
       sourceFiles(ROOT, 'docs', '.md'),
     ])
-  ).flat();
+  )
+    .flat()
+    // This file holds the bad examples.
+    .filter((path) => path !== 'test/style.test.ts');
   t.true(paths.length > 20, `only ${paths.length} files were found`);
   const findings = await Promise.all(
     [...paths, 'README.md', 'CHANGELOG.md'].map(async (path) =>
@@ -37,9 +40,9 @@ test('each style rule finds what it is there for', (t) => {
     ['src/a.ts', 'export class VolumeManager {}', /VolumeManager/],
     ['src/a.ts', 'export default 3;', /nothing is exported by default/],
     ['src/a.ts', 'const enum Colour {}', /no enums/],
-    ['src/a.ts', `// TO${'DO'}: later`, /nothing is left to do/],
-    ['test/a.test.ts', `test.${'only'}('x', () => {});`, /runs alone/],
-    ['docs/a.md', `see /${'home'}/ann/notes`, /speaks of itself/],
+    ['src/a.ts', '// TODO: later', /nothing is left to do/],
+    ['test/a.test.ts', "test.only('x', () => {});", /runs alone/],
+    ['docs/a.md', 'see /home/ann/notes', /speaks of itself/],
   ];
   for (const [path, source, finding] of bad) {
     t.regex(styleFindings(path, source).join('\n'), finding, `${path}: ${source.slice(0, 40)}`);

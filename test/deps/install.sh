@@ -1,0 +1,42 @@
+#!/bin/sh
+# Installs what the tests need beyond `npm ci`: Debian packages. Does nothing where all is there.
+set -eu
+
+# tool that a test looks for = package that has it
+needed='
+fio=fio
+mkfs.ext4=e2fsprogs
+e2fsck=e2fsprogs
+mkfs.xfs=xfsprogs
+losetup=util-linux
+mount=mount
+qemu-img=qemu-utils
+cmp=diffutils
+g++=g++
+make=make
+'
+# Another package run may hold the lock for a while: unattended upgrades on a fresh machine do.
+lock_seconds=300
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+packages=
+for line in $needed; do
+  command -v "${line%%=*}" >/dev/null 2>&1 || packages="$packages ${line#*=}"
+done
+if [ -z "$packages" ]; then
+  echo "test:deps: everything is installed"
+  exit 0
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "test:deps: this host has no apt-get; install these by hand:$packages" >&2
+  exit 69
+fi
+if [ "$(id -u)" != 0 ]; then
+  echo "test:deps: run this as root, it installs packages:$packages" >&2
+  exit 77
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "test:deps: installing$packages"
+apt-get -q -o DPkg::Lock::Timeout=$lock_seconds update
+# shellcheck disable=SC2086 # one word per package
+apt-get -q -y -o DPkg::Lock::Timeout=$lock_seconds install --no-install-recommends $packages
