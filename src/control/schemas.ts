@@ -183,7 +183,12 @@ export const CALLS = {
       allClusters: Type.Optional(Type.Boolean()),
       cloudsnap: Type.Optional(reference()),
       status: Type.Optional(
-        Type.Union(['done', 'failed', 'aborted', 'stopped'].map((word) => Type.Literal(word))),
+        Type.Union([
+          Type.Literal('done'),
+          Type.Literal('failed'),
+          Type.Literal('aborted'),
+          Type.Literal('stopped'),
+        ]),
       ),
       labels: Type.Optional(labels()),
       deletedSource: Type.Optional(Type.Boolean({ description: 'only of volumes not here any more' })),

@@ -60,9 +60,14 @@ export class ControlServer {
     return new ControlServer(fastify, socketPath);
   }
 
-  /** Takes no more calls, waits for the answers under way, removes the socket. */
-  async close(): Promise<void> {
-    await this.#fastify.close();
+  /** Takes no more calls, waits up to `graceMs` for the answers under way, removes the socket. */
+  async close(graceMs: number): Promise<void> {
+    const cut = setTimeout(() => this.#fastify.server.closeAllConnections(), graceMs);
+    try {
+      await this.#fastify.close();
+    } finally {
+      clearTimeout(cut);
+    }
     await rm(this.#socketPath, { force: true });
   }
 }

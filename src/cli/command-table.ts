@@ -1,0 +1,166 @@
+/** Every command by name. Static, so that a run imports the one module that it needs. */
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly alias?: readonly string[];
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+export interface CommandGroup {
+  readonly name: string;
+  readonly alias?: readonly string[];
+  readonly summary: string;
+  readonly verbs: readonly CommandEntry[];
+}
+
+const CREDENTIAL_VERBS: readonly CommandEntry[] = [
+  {
+    name: 'create',
+    alias: ['c'],
+    summary: 'Create a credential for cloud-snap',
+    load: () => import('./commands/credentials/create.ts'),
+  },
+  {
+    name: 'list',
+    alias: ['l'],
+    summary: 'List all credentials for cloud-snap',
+    load: () => import('./commands/credentials/list.ts'),
+  },
+  {
+    name: 'delete',
+    alias: ['d'],
+    summary: 'Delete a credential for cloud-snap',
+    load: () => import('./commands/credentials/delete.ts'),
+  },
+];
+
+export const GROUPS: readonly CommandGroup[] = [
+  {
+    name: 'volume',
+    alias: ['v'],
+    summary: 'Manage volumes',
+    verbs: [
+      {
+        name: 'create',
+        alias: ['c'],
+        summary: 'Create a volume',
+        load: () => import('./commands/volume/create.ts'),
+      },
+      {
+        name: 'list',
+        alias: ['l'],
+        summary: 'List volumes',
+        load: () => import('./commands/volume/list.ts'),
+      },
+      {
+        name: 'inspect',
+        alias: ['i'],
+        summary: 'Inspect a volume',
+        load: () => import('./commands/volume/inspect.ts'),
+      },
+      {
+        name: 'attach',
+        alias: ['a'],
+        summary: 'Make a volume reachable as a file or a loop device',
+        load: () => import('./commands/volume/attach.ts'),
+      },
+      {
+        name: 'detach',
+        summary: 'Undo attach',
+        load: () => import('./commands/volume/detach.ts'),
+      },
+      {
+        name: 'mount',
+        alias: ['m'],
+        summary: 'Mount the file system of a volume',
+        load: () => import('./commands/volume/mount.ts'),
+      },
+      {
+        name: 'unmount',
+        alias: ['u', 'umount'],
+        summary: 'Undo mount',
+        load: () => import('./commands/volume/unmount.ts'),
+      },
+      {
+        name: 'delete',
+        alias: ['d'],
+        summary: 'Delete a volume. This is not reversible.',
+        load: () => import('./commands/volume/delete.ts'),
+      },
+    ],
+  },
+  {
+    name: 'credentials',
+    alias: ['cred'],
+    summary: 'Manage credentials of object stores',
+    verbs: CREDENTIAL_VERBS,
+  },
+  {
+    name: 'cloudsnap',
+    alias: ['cs'],
+    summary: 'Backup and restore snapshots to/from cloud',
+    verbs: [
+      {
+        name: 'backup',
+        alias: ['b'],
+        summary: 'Backup a snapshot to cloud',
+        load: () => import('./commands/cloudsnap/backup.ts'),
+      },
+      {
+        name: 'restore',
+        alias: ['r'],
+        summary: 'Restore volume to a cloud snapshot',
+        load: () => import('./commands/cloudsnap/restore.ts'),
+      },
+      {
+        name: 'list',
+        alias: ['l'],
+        summary: 'List snapshot in cloud',
+        load: () => import('./commands/cloudsnap/list.ts'),
+      },
+      {
+        name: 'status',
+        alias: ['s'],
+        summary: 'Report status of active backups/restores',
+        load: () => import('./commands/cloudsnap/status.ts'),
+      },
+      {
+        name: 'history',
+        alias: ['h'],
+        summary: 'Show history of cloudsnap operations',
+        load: () => import('./commands/cloudsnap/history.ts'),
+      },
+      {
+        name: 'stop',
+        alias: ['st'],
+        summary: 'stop an active backup/restore',
+        load: () => import('./commands/cloudsnap/stop.ts'),
+      },
+      {
+        name: 'delete',
+        alias: ['d'],
+        summary: 'Delete a cloudsnap from the objectstore. This is not reversible.',
+        load: () => import('./commands/cloudsnap/delete.ts'),
+      },
+    ],
+  },
+];
+
+/** Commands without a group. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'status',
+    summary: 'Show the agent that commands talk to',
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'Show volumes, cloudsnaps and restores on files of this machine',
+    load: () => import('./commands/demo.ts'),
+  },
+];
+
+/** `cloudsnap credentials …` is another way to say `credentials …`. */
+export const NESTED_GROUPS: ReadonlyMap<string, string> = new Map([['cloudsnap', 'credentials']]);

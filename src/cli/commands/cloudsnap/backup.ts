@@ -1,0 +1,45 @@
+import { CloudvolError } from '../../../base/errors.ts';
+import { defineCommand } from '../../command.ts';
+import { EXIT } from '../../exit-codes.ts';
+import { followTask, reportEnd } from '../../follow-task.ts';
+import { given } from '../../given.ts';
+import { parseCount } from '../../parse-count.ts';
+import { taskJson } from '../../task-table.ts';
+
+export const command = defineCommand({
+  arguments: [{ name: 'volume', about: 'source volume, by name or id' }],
+  options: {
+    volume: { kind: 'text', alias: ['v'], about: 'source volume' },
+    full: { kind: 'flag', alias: ['f'], about: 'force a full backup' },
+    'cred-id': {
+      kind: 'text',
+      alias: ['cr'],
+      about: 'Cloud credentials ID (or name) to be used for the backup',
+    },
+    frequency: {
+      kind: 'text',
+      alias: ['i'],
+      about: 'backups from one full to the next [7: a full and six incrementals]',
+    },
+    wait: { kind: 'flag', about: 'follow the backup until it ends' },
+  },
+  async run(context, options, [positional]) {
+    const { client, output, json, signal } = context;
+    const volume = options.volume ?? positional;
+    if (volume === undefined || (positional !== undefined && positional !== volume)) {
+      throw new CloudvolError('usage/missing-argument', 'one volume has to be named', {
+        hint: 'cloudvol cloudsnap backup VOLUME',
+      });
+    }
+    const { frequency } = options;
+    const input = given({
+      credential: options['cred-id'],
+      frequency: frequency === undefined ? undefined : parseCount('frequency', frequency),
+    });
+    const task = await client.call('backup', { volume, full: options.full, ...input }, { signal });
+    if (!json) output.line(`Cloudsnap backup started successfully with id: ${task.id}`);
+    if (options.wait) return reportEnd(await followTask(task.id, context), context);
+    if (json) output.json(taskJson(task));
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,23 @@
+import { defineCommand } from '../../command.ts';
+import { EXIT } from '../../exit-codes.ts';
+import { followTask, reportEnd } from '../../follow-task.ts';
+import { given } from '../../given.ts';
+
+export const command = defineCommand({
+  arguments: [],
+  options: {
+    snap: { kind: 'text', alias: ['s'], about: 'Cloud-snap id to delete', required: true },
+    'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
+  },
+  async run(context, options) {
+    const { client, output, json, signal } = context;
+    const credential = given({ credential: options['cred-id'] });
+    const input = { cloudsnap: options.snap, ...credential };
+    const task = await client.call('deleteCloudsnap', input, { signal });
+    // "Deleted" is said when it is: a list right after this must not show the cloudsnap.
+    const ended = await followTask(task.id, context);
+    if (ended.state !== 'Done') return reportEnd(ended, context);
+    if (!json) output.line('Cloudsnap deleted successfully');
+    return EXIT.ok;
+  },
+});

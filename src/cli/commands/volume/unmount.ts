@@ -1,0 +1,11 @@
+import { defineCommand } from '../../command.ts';
+
+export const command = defineCommand({
+  arguments: [{ name: 'volume', about: 'volume, by name or id', required: true }],
+  options: {},
+  async run({ client, output, json, signal }, _options, [name]) {
+    const volume = await client.call('unmountVolume', { volume: name }, { signal });
+    if (json) output.json(volume);
+    else output.line(`Volume ${volume.name} successfully unmounted`);
+  },
+});

@@ -1,0 +1,55 @@
+import { CloudvolError } from '../base/errors.ts';
+import { COMMANDS, GROUPS, NESTED_GROUPS, type CommandEntry, type CommandGroup } from './command-table.ts';
+import { suggestion } from './suggestion.ts';
+
+interface Named {
+  readonly name: string;
+  readonly alias?: readonly string[];
+}
+
+export type Found =
+  | { readonly kind: 'command'; readonly path: string; readonly entry: CommandEntry; readonly rest: string[] }
+  /** Only a group was named, or nothing: its help is wanted. */
+  | { readonly kind: 'group'; readonly group: CommandGroup | undefined; readonly isAsked: boolean };
+
+/** @throws CloudvolError `usage/unknown-command` */
+export function findCommand(args: readonly string[]): Found {
+  const [first, ...rest] = args;
+  if (first === undefined || isHelp(first)) {
+    return { kind: 'group', group: undefined, isAsked: first !== undefined };
+  }
+  const group = named(GROUPS, first);
+  if (group) return findVerb(group, rest);
+  const entry = named(COMMANDS, first);
+  if (entry) return { kind: 'command', path: entry.name, entry, rest };
+  throw unknown(first, 'cloudvol', [...GROUPS, ...COMMANDS]);
+}
+
+function findVerb(group: CommandGroup, args: readonly string[]): Found {
+  const [first, ...rest] = args;
+  if (first === undefined || isHelp(first)) {
+    return { kind: 'group', group, isAsked: first !== undefined };
+  }
+  const nested = NESTED_GROUPS.get(group.name);
+  const inner = nested === first ? named(GROUPS, nested) : undefined;
+  if (inner) return findVerb(inner, rest);
+  const entry = named(group.verbs, first);
+  if (entry) return { kind: 'command', path: `${group.name} ${entry.name}`, entry, rest };
+  throw unknown(first, `cloudvol ${group.name}`, group.verbs);
+}
+
+function named<T extends Named>(all: readonly T[], word: string): T | undefined {
+  return all.find(({ name, alias }) => name === word || alias?.includes(word));
+}
+
+function isHelp(word: string): boolean {
+  return ['--help', '-h', 'help'].includes(word);
+}
+
+function unknown(word: string, path: string, all: readonly Named[]): CloudvolError {
+  const names = all.map(({ name }) => name);
+  const near = suggestion(word, names);
+  return new CloudvolError('usage/unknown-command', `there is no command '${path} ${word}'`, {
+    hint: near ? `did you mean '${path} ${near}'?` : `there are: ${names.join(', ')}`,
+  });
+}
