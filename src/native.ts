@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { CloudvolError } from './base/errors.ts';
+import type { Extent } from './base/extent.ts';
 
 /**
  * Blocks to frames and back (native/core/codec.h), on libuv's pool. The arguments' arrays must not be written to before
@@ -70,7 +71,114 @@ export interface CodecError extends Error {
   readonly position: number;
 }
 
-export interface NativeAddon extends NativeCodec {}
+export interface NativeAddon extends NativeCodec, NativeOverlay {}
+
+declare const overlayBrand: unique symbol;
+declare const viewBrand: unique symbol;
+declare const sessionBrand: unique symbol;
+/** What the addon gives out to be handed back; closed or of the wrong kind, it is refused. */
+export type OverlayHandle = { readonly [overlayBrand]: true };
+export type ViewHandle = { readonly [viewBrand]: true };
+export type FuseSessionHandle = { readonly [sessionBrand]: true };
+
+/**
+ * The local side of a volume (native/core/overlay.h). Promises run on libuv's pool and reject with a system error
+ * (`code` EIO, ENOSPC, …). Buffers must not be touched before the promise settles.
+ */
+export interface NativeOverlay {
+  /** `onMiss` is told which absent blocks somebody waits for; each block once until populated or failed. */
+  openOverlay(options: OverlayOptions, onMiss: (extent: Extent) => void): Promise<OverlayHandle>;
+  /** Lets go of files and memory; live bits stay. Every session must have ended. */
+  closeOverlay(overlay: OverlayHandle): void;
+  /** The doors resolve with undefined when done, or with absent blocks that have to be populated first. */
+  readOverlay(o: OverlayHandle, offset: number, target: Uint8Array): Promise<Extent | undefined>;
+  writeOverlay(o: OverlayHandle, offset: number, source: Uint8Array): Promise<Extent | undefined>;
+  zeroOverlay(o: OverlayHandle, offset: number, length: number): Promise<Extent | undefined>;
+  flushOverlay(overlay: OverlayHandle): Promise<void>;
+  /** Without data the blocks become zeros. Present blocks are left alone; who waits for the blocks goes on. */
+  populateOverlay(
+    overlay: OverlayHandle,
+    firstBlock: number,
+    blockCount: number,
+    data: Uint8Array | undefined,
+  ): Promise<void>;
+  failMisses(o: OverlayHandle, firstBlock: number, blockCount: number, errno: number): void;
+  /** The first run of absent blocks at or after `from`, at most `max` long. */
+  nextAbsent(overlay: OverlayHandle, from: number, max: number): Extent | undefined;
+  reportOverlay(overlay: OverlayHandle): OverlayReport;
+  freezeOverlay(overlay: OverlayHandle, options: FreezeOptions): Promise<ViewHandle>;
+  /** Resolves with the runs that were not local at the instant. */
+  readView(
+    overlay: OverlayHandle,
+    view: ViewHandle,
+    firstBlock: number,
+    blockCount: number,
+    target: Uint8Array,
+  ): Promise<Extent[]>;
+  nextPlanned(view: ViewHandle, from: number, max: number): Extent | undefined;
+  plannedBlocks(view: ViewHandle): number;
+  forgetPlanned(view: ViewHandle, firstBlock: number, blockCount: number): void;
+  endView(overlay: OverlayHandle, view: ViewHandle): Promise<void>;
+  /** Writes the active delta to a file of durable bits. */
+  saveDelta(overlay: OverlayHandle, path: string): Promise<void>;
+  /** Removes the live files: the end of an orderly close. */
+  dropLive(overlay: OverlayHandle): void;
+  /** ORs files of durable bits into one at `target`, which may be one of them. */
+  mergeDeltas(
+    sources: readonly string[],
+    target: string,
+    blockCount: number,
+    tag: number,
+  ): Promise<void>;
+  /** Serves the overlay on /dev/fuse descriptor `fd`, which it takes over. `onClosed` hears 0 or an errno value. */
+  serveFuse(
+    overlay: OverlayHandle,
+    fd: number,
+    threads: number,
+    onClosed: (errno: number) => void,
+  ): FuseSessionHandle;
+  /** Waits for the session's threads; its connection must be gone, or never have been mounted. */
+  endFuse(session: FuseSessionHandle): Promise<void>;
+}
+
+/** OverlayOptions in native/core/overlay.h. */
+export interface OverlayOptions {
+  readonly dataPath: string;
+  readonly blockBytes: number;
+  readonly blockCount: number;
+  readonly createData: boolean;
+  readonly bootId: string;
+  readonly session: string;
+  readonly liveDeltaPath: string;
+  readonly epoch: number;
+  readonly strayDeltaPaths: readonly string[];
+  /** Both empty when every block is present. */
+  readonly livePresentPath: string;
+  readonly durablePresentPath: string;
+  readonly createPresent: boolean;
+  readonly tag: number;
+  readonly maxSideBytes: number;
+}
+
+/** FreezeOptions in native/core/overlay.h. */
+export interface FreezeOptions {
+  readonly nextDeltaPath: string;
+  readonly nextEpoch: number;
+  readonly sealedDeltaPath: string;
+  readonly sidePath: string;
+  readonly full: boolean;
+  readonly baseDeltaPaths: readonly string[];
+}
+
+export interface OverlayReport {
+  readonly epoch: number;
+  readonly absentBlocks: number;
+  readonly dirtyBlocks: number;
+  readonly allocatedBytes: number;
+  readonly parkedRequests: number;
+  /** The errno value that made the volume fail for good, or 0. */
+  readonly failedErrno: number;
+}
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 let loaded: NativeAddon | undefined;

@@ -312,6 +312,18 @@ napi_value DropLiveCall(napi_env env, napi_callback_info info) {
   });
 }
 
+// mergeDeltas(sources, target, blockCount, tag) → Promise<void>
+napi_value MergeDeltasCall(napi_env env, napi_callback_info info) {
+  return Guarded(env, [&] {
+    const auto [sources_value, target_value, count, tag_value] = Arguments<4>(env, info);
+    const auto sources = ToStrings(env, sources_value);
+    const std::string target = ToString(env, target_value);
+    const uint64_t bits = ToUint64(env, count);
+    const uint64_t tag = ToUint64(env, tag_value);
+    return RunAsync(env, {}, [=] { MergeBits(sources, target, bits, tag); });
+  });
+}
+
 // --- FUSE -----------------------------------------------------------------------------------------------------------
 
 // serveFuse(handle, fd, threads, onClosed) → session; the descriptor is taken over (a duplicate of it is used)
@@ -365,6 +377,7 @@ napi_value InitOverlay(napi_env env, napi_value exports) {
       method("nextPlanned", NextPlannedCall),   method("plannedBlocks", PlannedBlocksCall),
       method("forgetPlanned", ForgetCall),      method("endView", EndViewCall),
       method("saveDelta", SaveDeltaCall),       method("dropLive", DropLiveCall),
+      method("mergeDeltas", MergeDeltasCall),
       method("serveFuse", ServeFuseCall),       method("endFuse", EndFuseCall),
   };
   if (napi_define_properties(env, exports, methods.size(), methods.data()) != napi_ok) return nullptr;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "core/aligned_buffer.h"
@@ -32,6 +33,14 @@ uint32_t ChecksumOf(const Page& page) {
 bool IsValid(const Page& page, uint64_t index, uint64_t tag) {
   return page.magic == kPageMagic && page.index == index && page.tag == tag && page.generation != 0 &&
          page.crc == ChecksumOf(page);
+}
+
+// A name is durable when its folder is.
+int SyncFolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
+  const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd && fsync(fd.get()) == 0 ? 0 : errno;
 }
 
 off_t SlotOffset(uint64_t page, uint64_t generation) {
@@ -107,5 +116,24 @@ int DurableBits::WriteAll(const Bitmap& source) {
 }
 
 int DurableBits::Sync() const { return fdatasync(fd_.get()) == 0 ? 0 : errno; }
+
+int SaveBits(const std::string& path, const Bitmap& bits, uint64_t tag) {
+  const std::string fresh = path + ".new";
+  try {
+    DurableBits durable = DurableBits::Create(fresh, bits.size(), tag);
+    if (const int error = durable.WriteAll(bits)) return error;
+    if (const int error = durable.Sync()) return error;
+  } catch (const Failure& failure) {
+    return failure.error();
+  }
+  return rename(fresh.c_str(), path.c_str()) == 0 ? SyncFolderOf(path) : errno;
+}
+
+void MergeBits(const std::vector<std::string>& sources, const std::string& target, uint64_t bits, uint64_t tag) {
+  std::vector<uint64_t> words(Bitmap::WordsFor(bits));
+  Bitmap merged(words.data(), bits);
+  for (const std::string& source : sources) DurableBits::Open(source, bits, tag).LoadInto(merged);
+  if (const int error = SaveBits(target, merged, tag)) throw Failure(error, "write " + target);
+}
 
 }  // namespace cloudvol

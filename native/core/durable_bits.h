@@ -42,4 +42,9 @@ class DurableBits {
   std::vector<uint64_t> generations_;  // of each page's newest copy; its slot is generation % 2
 };
 
+// Writes bits to a new file that takes the place of `path` when it is whole and on disk. 0 or an errno value.
+int SaveBits(const std::string& path, const Bitmap& bits, uint64_t tag);
+// ORs files of durable bits into one that takes the place of `target`, which may be one of them. Throws Failure.
+void MergeBits(const std::vector<std::string>& sources, const std::string& target, uint64_t bits, uint64_t tag);
+
 }  // namespace cloudvol

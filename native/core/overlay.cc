@@ -220,21 +220,9 @@ uint64_t Overlay::SeekHole(uint64_t offset) const {
   return size_bytes();
 }
 
-int Overlay::SealInto(const std::string& path, const Bitmap& bits) {
-  const std::string fresh = path + ".new";
-  try {
-    DurableBits durable = DurableBits::Create(fresh, block_count(), options_.tag);
-    if (const int error = durable.WriteAll(bits)) return error;
-    if (const int error = durable.Sync()) return error;
-  } catch (const Failure& failure) {
-    return failure.error();
-  }
-  return rename(fresh.c_str(), path.c_str()) == 0 ? 0 : errno;
-}
-
 int Overlay::SaveDelta(const std::string& path) {
   const RangeLock::Hold hold(lock_, 0, block_count(), Mode::kExclusive);
-  return SealInto(path, dirty_.bits());
+  return SaveBits(path, dirty_.bits(), options_.tag);
 }
 
 void Overlay::DropLive() {

@@ -143,7 +143,6 @@ class Overlay {
   int ReadViewPiece(size_t position, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
   const FrozenView* HolderOf(size_t position, uint64_t block) const;
   void PlanFull(FrozenView& view);
-  int SealInto(const std::string& path, const Bitmap& bits);
   int MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block);
   void RemoveView(const std::shared_ptr<FrozenView>& view);
   size_t PositionOf(const FrozenView& view) const;

@@ -45,7 +45,7 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
     views_.push_back(view);
     epoch_ = options.next_epoch;
   }
-  if (const int error = SealInto(options.sealed_delta_path, sealed.bits())) {
+  if (const int error = SaveBits(options.sealed_delta_path, sealed.bits(), options_.tag)) {
     // The sealed bits live on in the active delta: a freeze that failed loses none.
     {
       const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
