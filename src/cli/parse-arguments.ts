@@ -1,4 +1,4 @@
-import yargs, { type Options as YargsOption } from 'yargs';
+import yargsParser from 'yargs-parser';
 
 import { CloudvolError } from '../base/errors.ts';
 import { GLOBAL_OPTIONS, type Command, type OptionSpec, type OptionTable } from './command.ts';
@@ -9,71 +9,80 @@ export interface ParsedArguments {
   readonly values: readonly (string | undefined)[];
 }
 
-/** Text stays text (a volume id is not a number), a repeated option's last value wins. */
+/** Text stays text: a volume id is not a number, a dot in an option's name is a dot. */
 const PARSING = {
-  'boolean-negation': true,
   'camel-case-expansion': false,
   'dot-notation': false,
-  'duplicate-arguments-array': true,
   'greedy-arrays': false,
   'parse-numbers': false,
   'parse-positional-numbers': false,
+  'strip-aliased': true,
 } as const;
 
-/** @throws CloudvolError `usage/*` */
+/**
+ * The parser of yargs without yargs itself: help, checks and suggestions come from the command tables here, and loading
+ * the rest of yargs takes longer than everything else that a command does.
+ * @throws CloudvolError `usage/*`
+ */
 export function parseArguments(args: readonly string[], command: Command): ParsedArguments {
   const table: OptionTable = { ...command.options, ...GLOBAL_OPTIONS };
-  const parser = yargs([...args])
-    .locale('en')
-    .help(false)
-    .version(false)
-    .exitProcess(false)
-    .parserConfiguration(PARSING)
-    .fail((message, error) => {
-      throw error ?? new CloudvolError('usage/bad-option', lowerFirst(message));
-    });
-  for (const [name, spec] of Object.entries(table)) parser.option(name, yargsOption(spec));
-  const parsed: Readonly<Record<string, unknown>> = parser.parseSync();
+  const { argv, error } = yargsParser.detailed([...args], parserOptions(table));
+  const parsed: Readonly<Record<string, unknown>> = argv;
   refuseUnknown(Object.keys(parsed), table);
+  if (error) throw new CloudvolError('usage/bad-option', lowerFirst(error.message));
   const isHelp = parsed['help'] === true;
   const options = Object.fromEntries(
     Object.entries(table).map(([name, spec]) => [name, valueOf(name, spec, parsed[name], isHelp)]),
   );
-  const positionals = (parsed['_'] as readonly unknown[]).map(String);
+  const positionals = argv._.map(String);
   return { options, values: isHelp ? [] : valuesOf(positionals, command) };
 }
 
-function yargsOption({ kind, alias }: OptionSpec): YargsOption {
-  const shared = { alias: [...(alias ?? [])] };
-  if (kind === 'flag') return { ...shared, type: 'boolean' };
-  if (kind === 'switch') return { ...shared, type: 'boolean', default: true };
-  return { ...shared, type: kind === 'list' ? 'array' : 'string', string: true, requiresArg: true };
+function parserOptions(table: OptionTable): yargsParser.Options {
+  const all = Object.entries(table);
+  const ofKind = (...kinds: OptionSpec['kind'][]) =>
+    all.filter(([, { kind }]) => kinds.includes(kind)).map(([name]) => name);
+  return {
+    configuration: PARSING,
+    alias: Object.fromEntries(all.map(([name, { alias }]) => [name, [...(alias ?? [])]])),
+    boolean: ofKind('flag', 'switch'),
+    default: Object.fromEntries(ofKind('switch').map((name) => [name, true])),
+    string: ofKind('text', 'list'),
+    array: ofKind('list'),
+    narg: Object.fromEntries(ofKind('text', 'list').map((name) => [name, 1])),
+  };
 }
 
 function valueOf(name: string, spec: OptionSpec, value: unknown, isHelp: boolean) {
-  if (spec.kind === 'flag' || spec.kind === 'switch') return value === true;
   if (spec.kind === 'list') return Array.isArray(value) ? value.map(String) : [];
   // `--size 1 --size 2`: the last one is meant, as in a command that was edited at its end.
   const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+  if (spec.kind === 'flag' || spec.kind === 'switch') return last === true;
   if (last === undefined && spec.required && !isHelp) {
     throw new CloudvolError('usage/missing-option', `--${name} is required`, {
       hint: `--${name}: ${spec.about}`,
     });
   }
   if (last === '') throw new CloudvolError('usage/bad-option', `--${name} has an empty value`);
-  return last === undefined ? undefined : String(last);
+  return typeof last === 'string' ? last : undefined;
 }
 
 function valuesOf(positionals: readonly string[], command: Command): (string | undefined)[] {
   const extra = positionals[command.arguments.length];
   if (extra !== undefined) {
-    throw new CloudvolError('usage/bad-argument', `${JSON.stringify(extra)} is one argument too many`);
+    throw new CloudvolError(
+      'usage/bad-argument',
+      `${JSON.stringify(extra)} is one argument too many`,
+      { hint: '--help shows the arguments' },
+    );
   }
   return command.arguments.map(({ name, about, required }, index) => {
     const value = positionals[index];
-    if (value === '') throw new CloudvolError('usage/bad-argument', `${name} is empty`);
+    if (value === '') throw new CloudvolError('usage/bad-argument', `the ${name} is empty`);
     if (value === undefined && required) {
-      throw new CloudvolError('usage/missing-argument', `${name} is missing: ${about}`);
+      throw new CloudvolError('usage/missing-argument', `the ${name} is missing: ${about}`, {
+        hint: '--help shows the arguments',
+      });
     }
     return value;
   });
@@ -81,10 +90,11 @@ function valuesOf(positionals: readonly string[], command: Command): (string | u
 
 function refuseUnknown(names: readonly string[], table: OptionTable): void {
   const known = Object.entries(table).flatMap(([name, { alias }]) => [name, ...(alias ?? [])]);
-  const unknown = names.find((name) => !['_', '$0', ...known].includes(name));
+  const unknown = names.find((name) => name !== '_' && !known.includes(name));
   if (unknown === undefined) return;
   const dashed = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`);
-  const near = suggestion(unknown, known.filter((name) => name.length > 1));
+  const longNames = known.filter((name) => name.length > 1);
+  const near = suggestion(unknown, longNames);
   throw new CloudvolError('usage/unknown-option', `there is no option ${dashed(unknown)}`, {
     hint: near ? `did you mean ${dashed(near)}?` : '--help lists the options',
   });

@@ -1,10 +1,13 @@
-import { request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 import { CloudvolError, errnoOf, messageOf } from '../base/errors.ts';
 import { socketPathProblem } from '../config/socket-path.ts';
 import { fromErrorBody } from './error-body.ts';
 import { ROUTES, pathInputs, type Route, type RouteName } from './routes.ts';
 import type { Api } from './schemas.ts';
+
+// An import of node:http would run every lazy getter of it, WebSocket's among them: half of a command's start.
+const { request } = process.getBuiltinModule('node:http');
 
 /** Far above any answer (a history of 10,000 tasks has about 6 MB): whatever is on the socket cannot fill the memory. */
 const MAX_ANSWER_BYTES = 64 << 20;
