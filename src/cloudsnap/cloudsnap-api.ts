@@ -2,51 +2,20 @@
 import type { Extent } from '../base/extent.ts';
 import type { Geometry } from '../base/geometry.ts';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
+import type {
+  CloudsnapStatistics,
+  CloudsnapType,
+  Consistency,
+  Manifest,
+} from '../format/manifest.ts';
 
-/** How a cloudsnap came about: the TYPE column. */
-export type CloudsnapType = 'Manual' | 'Periodic' | 'Daily' | 'Weekly' | 'Monthly';
-export type Consistency = 'crash' | 'file-system' | 'application';
-
-/** The manifest: the one object that makes a cloudsnap exist. JSON, at most 64 KiB, written last, never changed. */
-export interface Manifest {
-  readonly formatVersion: 1;
-  /** `<cluster uuid>/<volumeId>-<snapId>[-incr]`, as users see it. */
-  readonly cloudsnapId: string;
-  readonly clusterId: ClusterId;
-  readonly sequence: number;
-  readonly parent: { readonly cloudsnapId: string; readonly manifestSha256: string } | null;
-  /** Incrementals since the last full: 0 for a full. */
-  readonly incrementals: number;
-  readonly fullReason: string | null;
-  readonly volume: {
-    readonly id: VolumeId;
-    readonly name: string;
-    readonly sizeBytes: number;
-    readonly blockBytes: number;
-    readonly fileSystem: string;
-    readonly labels: Readonly<Record<string, string>>;
-  };
-  /** Milliseconds since 1970 UTC: the instant of the freeze. */
-  readonly createdMs: number;
-  readonly type: CloudsnapType;
-  readonly consistency: Consistency;
-  readonly root: { readonly object: string; readonly lengthBytes: number; readonly sha256: string };
-  readonly statistics: CloudsnapStatistics;
-}
-
-export interface CloudsnapStatistics {
-  /** Blocks that the plan named: dirty ones, or all that may hold data. */
-  readonly plannedBlocks: number;
-  /** Planned blocks that turned out to be zero, or to have the same content as in the parent: not uploaded. */
-  readonly zeroBlocks: number;
-  readonly unchangedBlocks: number;
-  readonly uploadedBlocks: number;
-  /** Plain bytes of uploadedBlocks. */
-  readonly uploadedPlainBytes: number;
-  /** Bytes of all objects put for this cloudsnap but the manifest. */
-  readonly storedBytes: number;
-  readonly packs: number;
-}
+// What users of a repository need to say, without knowing where the format is defined.
+export type {
+  CloudsnapStatistics,
+  CloudsnapType,
+  Consistency,
+  Manifest,
+} from '../format/manifest.ts';
 
 /** Refers to a cloudsnap that is visible in a repository. */
 export interface CloudsnapEntry {
@@ -61,7 +30,10 @@ export interface CloudsnapRepository {
   readonly id: string;
   readonly clusterId: ClusterId;
   /** Visible cloudsnaps by (volume id, sequence); tombstoned ones are left out. Manifests are cached by key. */
-  list(filter: { volumeId?: VolumeId; allClusters?: boolean }, signal?: AbortSignal): Promise<CloudsnapEntry[]>;
+  list(
+    filter: { volumeId?: VolumeId; allClusters?: boolean },
+    signal?: AbortSignal,
+  ): Promise<CloudsnapEntry[]>;
   /** @throws `cloudsnap/not-found` */
   find(cloudsnapId: string, signal?: AbortSignal): Promise<CloudsnapEntry>;
   /** Manifest + root: a constant number of GETs, whatever the chain's length. */
@@ -75,8 +47,13 @@ export interface CloudsnapRepository {
 }
 
 export interface CloudsnapPlan {
-  readonly volume: { readonly id: VolumeId; readonly name: string; readonly geometry: Geometry;
-    readonly fileSystem: string; readonly labels: Readonly<Record<string, string>> };
+  readonly volume: {
+    readonly id: VolumeId;
+    readonly name: string;
+    readonly geometry: Geometry;
+    readonly fileSystem: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   /** null: a full. */
   readonly parent: CloudsnapEntry | null;
   readonly fullReason: string | null;
