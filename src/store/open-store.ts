@@ -1,0 +1,92 @@
+import { systemClock, type Clock } from '../base/clock.ts';
+import { silentLog, type Log } from '../base/log.ts';
+import { DirectoryStore } from './directory.ts';
+import { DeadlineStore } from './layers/deadline.ts';
+import { LimitStore, type LimitOptions } from './layers/limit.ts';
+import { MetricsStore, type StoreMetrics } from './layers/metrics.ts';
+import { RetryStore } from './layers/retry.ts';
+import type { ObjectStore } from './object-store.ts';
+import { storeError } from './store-error.ts';
+
+/** Where objects go, by provider. */
+export type StoreTarget = DirectoryTarget;
+
+export interface DirectoryTarget {
+  readonly provider: 'directory';
+  readonly path: string;
+  /** Makes the folder when it is missing. Default: false. */
+  readonly create?: boolean;
+}
+
+export interface OpenStoreOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Default: MAX_REQUESTS. */
+  readonly maxRequests?: number;
+  /** Average rates of bodies on the network. Default: as fast as it goes. */
+  readonly bytesPerSecond?: LimitOptions['bytesPerSecond'];
+}
+
+export interface OpenedStore extends ObjectStore {
+  metrics(): StoreMetrics;
+}
+
+/** Enough to fill a line with 20 ms of latency by 1 MiB reads; at 32 MiB each, puts stay within 512 MiB. */
+export const MAX_REQUESTS = 16;
+
+/**
+ * Opens a backend and puts the layers on it, from the outside in:
+ *
+ * - retry: outermost, so that who waits for the next attempt holds no slot and every attempt is paced and counted;
+ * - limit: outside the deadline, so that waiting for a slot or for the line is not mistaken for a store that hangs;
+ * - deadline: cuts one attempt, gives its slot back and lets retry go on;
+ * - metrics: next to the backend, where every attempt passes once: this is what a provider sees and charges for.
+ *
+ * @throws CloudvolError what the backend's open throws, e.g. `store/not-found`
+ */
+export async function openStore(
+  target: StoreTarget,
+  options: OpenStoreOptions = {},
+): Promise<OpenedStore> {
+  const {
+    clock = systemClock,
+    log = silentLog,
+    bytesPerSecond,
+    maxRequests = MAX_REQUESTS,
+  } = options;
+  const metrics = new MetricsStore(await openBackend(target, clock));
+  const deadline = new DeadlineStore(metrics, { clock });
+  const limit = new LimitStore(deadline, {
+    clock,
+    maxRequests,
+    ...(bytesPerSecond ? { bytesPerSecond } : {}),
+  });
+  const store = new RetryStore(limit, {
+    clock,
+    onRetry: ({ action, attempt, delayMs, error }) =>
+      log.warn('store.request-retried', {
+        location: limit.location,
+        action,
+        attempt,
+        delayMs,
+        error,
+      }),
+  });
+  return Object.assign(store, { metrics: () => metrics.snapshot() });
+}
+
+async function openBackend(target: StoreTarget, clock: Clock): Promise<ObjectStore> {
+  switch (target.provider) {
+    case 'directory':
+      return DirectoryStore.open({ ...target, clock });
+    default:
+      // A credential that a newer version stored.
+      throw unknownProvider(target);
+  }
+}
+
+function unknownProvider(target: StoreTarget) {
+  return storeError('store/unsupported', `this version knows no provider ${target.provider}`, {
+    hint: 'use directory, or a newer version',
+  });
+}

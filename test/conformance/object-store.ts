@@ -1,0 +1,29 @@
+/**
+ * The contract of src/store/object-store.ts as tests: the test file of a backend or a layer calls it with a way to open
+ * one. What a store cannot do, by its capabilities, is tested to be refused.
+ */
+import test, { type ExecutionContext } from 'ava';
+import type { ObjectStore } from '../../src/store/object-store.ts';
+import { describeAborts, describeConditionalPuts } from './object-store/contention.ts';
+import type { Contract } from './object-store/contract.ts';
+import { describeKeys } from './object-store/keys.ts';
+import { describeListing } from './object-store/listing.ts';
+import { describeObjects, describeRanges } from './object-store/objects.ts';
+
+/** Opens an empty store and registers its removal with `t.teardown`. */
+export type OpenStoreForTest = (t: ExecutionContext) => Promise<ObjectStore>;
+
+export function objectStoreContract(name: string, open: OpenStoreForTest): void {
+  const contract: Contract = (title, run) =>
+    test(`${name}: ${title}`, async (t) => {
+      const store = await open(t);
+      await run(t, store);
+      await store.close();
+    });
+  describeObjects(contract);
+  describeRanges(contract);
+  describeListing(contract);
+  describeConditionalPuts(contract);
+  describeKeys(contract);
+  describeAborts(contract);
+}
