@@ -34,7 +34,7 @@ const LAYERS: readonly Layer[] = [
 ];
 
 const PACKAGES: readonly PackageRule[] = [
-  { name: 'yargs', importers: ['cli'] },
+  { name: 'yargs-parser', importers: ['cli'] },
   { name: 'fastify', importers: ['control'], typesAnywhere: true },
   { name: 'typebox', importers: ['control'], typesAnywhere: true },
   { name: 'lru-cache', importers: ['cloudsnap', 'restore'] },
@@ -98,9 +98,9 @@ test('the check finds a cycle over several files', (t) => {
 });
 
 test('the check refuses a package in the wrong folder, an unknown one, a computed name', (t) => {
-  const wrong = importsOf('base/bad.ts', `import yargs from 'yargs/yargs';`);
+  const wrong = importsOf('base/bad.ts', `import parse from 'yargs-parser';`);
   t.deepEqual(packageViolations(PACKAGES, wrong), [
-    'src/base/bad.ts imports yargs/yargs: only cli may',
+    'src/base/bad.ts imports yargs-parser: only cli may',
   ]);
   const types = importsOf('daemon/good.ts', `import type { Static } from 'typebox';`);
   t.deepEqual(packageViolations(PACKAGES, types), []);
