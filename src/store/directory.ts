@@ -13,10 +13,10 @@ import { link, lstat, rename, rmdir, unlink, type FileHandle } from 'node:fs/pro
 import { errnoOf } from '../base/errors.ts';
 import { mapLimited } from '../base/map-limited.ts';
 import { assertRange, resolveRange } from './byte-range.ts';
-import { openRoot, type OpenRootOptions } from './directory/open-root.ts';
+import { openRoot, type OpenedRoot, type OpenRootOptions } from './directory/open-root.ts';
 import { readExactly } from './directory/read-exactly.ts';
 import { entryOf, type RootFolder } from './directory/root-folder.ts';
-import { TemporaryFile } from './directory/temporary-file.ts';
+import type { TemporaryFile, TemporaryFolder } from './directory/temporary-folder.ts';
 import { translateError } from './directory/translate-error.ts';
 import { objectInfo, walk } from './directory/walk.ts';
 import { checkKey, checkPrefix, splitKey } from './key.ts';
@@ -48,9 +48,11 @@ export class DirectoryStore implements ObjectStore {
     batchDelete: 1000,
   };
   readonly #root: RootFolder;
+  readonly #temporary: TemporaryFolder;
 
-  private constructor(root: RootFolder) {
+  private constructor({ root, temporary }: OpenedRoot) {
     this.#root = root;
+    this.#temporary = temporary;
     this.location = `directory:${root.path}`;
   }
 
@@ -69,7 +71,7 @@ export class DirectoryStore implements ObjectStore {
     if (body.length > maxObjectBytes) throw tooLarge(key, body.length, maxObjectBytes);
     const { signal, ifAbsent = false } = options;
     return this.#run(`put ${key}`, signal, async () => {
-      await using file = await TemporaryFile.create(this.#root);
+      await using file = await this.#temporary.createFile();
       await file.handle.writeFile(body);
       signal?.throwIfAborted();
       await file.handle.sync();

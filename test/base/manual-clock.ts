@@ -58,6 +58,8 @@ export class ManualClock implements Clock {
 
   /** Moves time on; those who are due wake one after the other, each at its own time. */
   async advance(ms: number): Promise<void> {
+    // What is ready to run now runs at this time, not at a later one.
+    await new Promise(setImmediate);
     const endMs = this.#nowMs + ms;
     for (let next = this.#nextDue(endMs); next; next = this.#nextDue(endMs)) {
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);

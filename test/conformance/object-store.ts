@@ -13,7 +13,16 @@ import { describeObjects, describeRanges } from './object-store/objects.ts';
 /** Opens an empty store and registers its removal with `t.teardown`. */
 export type OpenStoreForTest = (t: ExecutionContext) => Promise<ObjectStore>;
 
-export function objectStoreContract(name: string, open: OpenStoreForTest): void {
+export interface ContractOptions {
+  /** Objects in the largest listing; enough for three pages of 1,000 unless told otherwise. */
+  readonly manyKeys?: number;
+}
+
+export function objectStoreContract(
+  name: string,
+  open: OpenStoreForTest,
+  { manyKeys = 2500 }: ContractOptions = {},
+): void {
   const contract: Contract = (title, run) =>
     test(`${name}: ${title}`, async (t) => {
       const store = await open(t);
@@ -22,7 +31,7 @@ export function objectStoreContract(name: string, open: OpenStoreForTest): void 
     });
   describeObjects(contract);
   describeRanges(contract);
-  describeListing(contract);
+  describeListing(contract, manyKeys);
   describeConditionalPuts(contract);
   describeKeys(contract);
   describeAborts(contract);

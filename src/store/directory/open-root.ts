@@ -5,7 +5,7 @@ import { errnoOf } from '../../base/errors.ts';
 import { fsyncDirectory } from '../../base/fsync-directory.ts';
 import { storeError } from '../store-error.ts';
 import { FOLDER_MODE, RootFolder } from './root-folder.ts';
-import { sweepTemporaryFiles } from './temporary-file.ts';
+import { TemporaryFolder } from './temporary-folder.ts';
 import { translateError } from './translate-error.ts';
 
 export interface OpenRootOptions {
@@ -15,14 +15,20 @@ export interface OpenRootOptions {
   readonly clock?: Clock;
 }
 
+export interface OpenedRoot {
+  readonly root: RootFolder;
+  readonly temporary: TemporaryFolder;
+}
+
 /** Finds or makes the folder of a directory store. @throws see DirectoryStore.open */
-export async function openRoot(options: OpenRootOptions): Promise<RootFolder> {
+export async function openRoot(options: OpenRootOptions): Promise<OpenedRoot> {
   const path = resolve(options.path);
   try {
     if (options.create) await makeDurableFolder(path);
     const root = await findRoot(path);
-    await sweepIfWritable(root, (options.clock ?? systemClock).nowMs());
-    return root;
+    const temporary = await TemporaryFolder.open(root);
+    await sweepIfWritable(temporary, (options.clock ?? systemClock).nowMs());
+    return { root, temporary };
   } catch (error) {
     throw explain(error, path);
   }
@@ -46,9 +52,9 @@ async function makeDurableFolder(path: string): Promise<void> {
   }
 }
 
-async function sweepIfWritable(root: RootFolder, nowMs: number): Promise<void> {
+async function sweepIfWritable(temporary: TemporaryFolder, nowMs: number): Promise<void> {
   try {
-    await sweepTemporaryFiles(root, nowMs);
+    await temporary.sweep(nowMs);
   } catch (error) {
     // A store that may only be read is good enough to restore from.
     if (!['EROFS', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;

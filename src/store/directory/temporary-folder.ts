@@ -9,26 +9,28 @@ import { errnoOf } from '../../base/errors.ts';
 import type { FolderChain } from './folder-chain.ts';
 import { entryOf, type RootFolder } from './root-folder.ts';
 
-export const TEMPORARY_FOLDER = '.tmp.';
+const TEMPORARY_FOLDER = '.tmp.';
 const FILE_MODE = 0o600;
 /** Owners on other hosts, containers or earlier boots cannot be looked up; no put takes this long. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
-/** A file without a key yet. Disposing removes the temporary name, which no longer exists once it was renamed. */
-export class TemporaryFile {
-  readonly handle: FileHandle;
-  readonly #folders: FolderChain;
-  readonly #name: string;
+/** Makes temporary files of this process, and removes those of dead ones. */
+export class TemporaryFolder {
+  readonly #root: RootFolder;
+  readonly #owner: string;
 
-  private constructor(folders: FolderChain, name: string, handle: FileHandle) {
-    this.#folders = folders;
-    this.#name = name;
-    this.handle = handle;
+  private constructor(root: RootFolder, owner: string) {
+    this.#root = root;
+    this.#owner = owner;
   }
 
-  static async create(root: RootFolder): Promise<TemporaryFile> {
-    const name = `${await ownerName()}.${randomBytes(8).toString('hex')}`;
-    const folders = await root.makeFolders(TEMPORARY_FOLDER);
+  static async open(root: RootFolder): Promise<TemporaryFolder> {
+    return new TemporaryFolder(root, await ownerName());
+  }
+
+  async createFile(): Promise<TemporaryFile> {
+    const name = `${this.#owner}.${randomBytes(8).toString('hex')}`;
+    const folders = await this.#root.makeFolders(TEMPORARY_FOLDER);
     try {
       const handle = await open(entryOf(folders.leaf, name), 'wx', FILE_MODE);
       return new TemporaryFile(folders, name, handle);
@@ -36,6 +38,31 @@ export class TemporaryFile {
       await folders.close();
       throw error;
     }
+  }
+
+  /** Removes what dead processes left behind. */
+  async sweep(nowMs: number): Promise<void> {
+    await using folder = await openIfPresent(this.#root);
+    if (!folder) return;
+    for (const name of await readdir(entryOf(folder, ''))) {
+      const path = entryOf(folder, name);
+      if ((await isOwnerDead(name)) || (await isOlderThan(path, nowMs - MAX_AGE_MS))) {
+        await rm(path, { force: true, recursive: true });
+      }
+    }
+  }
+}
+
+/** A file without a key yet. Disposing removes the temporary name, which no longer exists once it was renamed. */
+export class TemporaryFile {
+  readonly handle: FileHandle;
+  readonly #folders: FolderChain;
+  readonly #name: string;
+
+  constructor(folders: FolderChain, name: string, handle: FileHandle) {
+    this.#folders = folders;
+    this.#name = name;
+    this.handle = handle;
   }
 
   get path(): string {
@@ -52,24 +79,12 @@ export class TemporaryFile {
   }
 }
 
-/** Removes what dead processes left behind. */
-export async function sweepTemporaryFiles(root: RootFolder, nowMs: number): Promise<void> {
-  let folder: FileHandle;
+async function openIfPresent(root: RootFolder): Promise<FileHandle | undefined> {
   try {
-    folder = await root.openFolder(TEMPORARY_FOLDER);
+    return await root.openFolder(TEMPORARY_FOLDER);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
-  }
-  try {
-    for (const name of await readdir(entryOf(folder, ''))) {
-      const path = entryOf(folder, name);
-      if ((await isOwnerDead(name)) || (await isOlderThan(path, nowMs - MAX_AGE_MS))) {
-        await rm(path, { force: true, recursive: true });
-      }
-    }
-  } finally {
-    await folder.close();
   }
 }
 
