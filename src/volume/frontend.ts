@@ -1,0 +1,27 @@
+import type { NativeOverlay, OverlayHandle } from '../native.ts';
+
+/** Makes volumes reachable in one way. Implemented in frontend/; the volume does not know how it is done. */
+export interface Frontend {
+  readonly kind: string;
+  /**
+   * Resolves when the volume can be read and written at `path`.
+   * @throws CloudvolError `host/…` when the host cannot do it, `volume/in-use` when the path is taken.
+   */
+  attach(target: FrontendTarget): Promise<Attachment>;
+  /** Takes away what an agent that died left at the path; nothing when there is nothing. */
+  cleanUp(name: string): Promise<void>;
+}
+
+export interface FrontendTarget {
+  readonly name: string;
+  readonly native: NativeOverlay;
+  readonly overlay: OverlayHandle;
+}
+
+export interface Attachment {
+  readonly path: string;
+  /** Settles when the attachment ends, by detach or from outside: undefined, or why it broke. */
+  readonly ended: Promise<Error | undefined>;
+  /** @throws CloudvolError `volume/in-use` when somebody has it open; then it stays. */
+  detach(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import { CloudvolError } from '../base/errors.ts';
+import type { Extent } from '../base/extent.ts';
+import type { Geometry } from '../base/geometry.ts';
+import type { NativeOverlay, OverlayHandle, ViewHandle } from '../native.ts';
+import type { FrozenView } from './volume-api.ts';
+
+export interface VolumeViewOptions {
+  readonly native: NativeOverlay;
+  readonly overlay: OverlayHandle;
+  readonly view: ViewHandle;
+  readonly geometry: Geometry;
+  readonly epoch: number;
+  readonly frozenAtMs: number;
+  readonly onRelease: () => Promise<void>;
+}
+
+/** A frozen view of a volume's overlay. */
+export class VolumeView implements FrozenView {
+  readonly geometry: Geometry;
+  readonly epoch: number;
+  readonly frozenAtMs: number;
+  readonly plannedBlocks: number;
+  readonly #options: VolumeViewOptions;
+  #isReleased = false;
+
+  constructor(options: VolumeViewOptions) {
+    this.#options = options;
+    this.geometry = options.geometry;
+    this.epoch = options.epoch;
+    this.frozenAtMs = options.frozenAtMs;
+    this.plannedBlocks = options.native.plannedBlocks(options.view);
+  }
+
+  *extents(): Generator<Extent> {
+    const { native, view } = this.#options;
+    const all = this.geometry.blockCount;
+    for (let next = native.nextPlanned(view, 0, all); next;) {
+      yield next;
+      next = native.nextPlanned(view, next.firstBlock + next.blockCount, all);
+    }
+  }
+
+  async readBlocks({ firstBlock, blockCount }: Extent, target: Uint8Array): Promise<readonly Extent[]> {
+    const { native, overlay, view } = this.#options;
+    try {
+      return await native.readView(overlay, view, firstBlock, blockCount, target);
+    } catch (error) {
+      throw new CloudvolError(
+        'volume/view-broken',
+        `the frozen state of the volume cannot be read at block ${firstBlock}`,
+        { hint: 'free space in the state directory and take the cloudsnap again', cause: error },
+      );
+    }
+  }
+
+  forget({ firstBlock, blockCount }: Extent): void {
+    this.#options.native.forgetPlanned(this.#options.view, firstBlock, blockCount);
+  }
+
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    await this.#options.native.endView(this.#options.overlay, this.#options.view);
+    await this.#options.onRelease();
+  }
+}

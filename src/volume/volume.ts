@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises';
+import type { BackingRecord, ChainRecord } from '../format/volume-state.ts';
+import type { BackingSource } from './backing-source.ts';
+import { LocalDisk, type LocalDiskDeps } from './local-disk.ts';
+import { VolumeAttachments, type AttachmentsDeps } from './volume-attachments.ts';
+import type { VolumeDirectory } from './volume-directory.ts';
+import type { VolumeStateFile } from './volume-state-file.ts';
+
+/** `failed`: an fsync failed, so that what was written last may be lost; reads go on, writes get EIO. */
+export type VolumeStatus = 'detached' | 'attached' | 'mounted' | 'failed';
+
+export interface VolumeReport {
+  readonly presentBlocks: number;
+  /** Written since the last freeze. */
+  readonly dirtyBlocks: number;
+  readonly absentBlocks: number;
+  /** What the data occupies on this host's disk. */
+  readonly localBytes: number;
+  /** Requests that wait for absent blocks now. */
+  readonly waitingRequests: number;
+  readonly path: string | null;
+  readonly loopDevice: string | null;
+  readonly mountPath: string | null;
+  readonly backing: BackingRecord | null;
+  readonly chains: readonly ChainRecord[];
+}
+
+/** A volume as the agent handles it: its disk, and how that is reachable. */
+export class Volume extends LocalDisk {
+  readonly #attachments: VolumeAttachments;
+
+  constructor(
+    file: VolumeStateFile,
+    directory: VolumeDirectory,
+    deps: LocalDiskDeps & AttachmentsDeps,
+    source?: BackingSource,
+  ) {
+    super(file, directory, deps, source);
+    this.#attachments = new VolumeAttachments(this, deps);
+  }
+
+  get status(): VolumeStatus {
+    if (this.report()?.failedErrno) return 'failed';
+    if (this.#attachments.mountPath) return 'mounted';
+    return this.#attachments.path ? 'attached' : 'detached';
+  }
+
+  get isAttached(): boolean {
+    return this.#attachments.path !== null;
+  }
+
+  attach(options: { loop?: boolean } = {}): Promise<{ path: string; loopDevice?: string }> {
+    return this.#attachments.attach(options);
+  }
+  detach(): Promise<void> {
+    return this.#attachments.detach();
+  }
+  mount(directory: string): Promise<void> {
+    return this.#attachments.mount(directory);
+  }
+  unmount(): Promise<void> {
+    return this.#attachments.unmount();
+  }
+  /** Makes the volume's file system; for a new volume only. */
+  format(): Promise<void> {
+    return this.#attachments.format();
+  }
+  /** After a start of the agent: what was attached or mounted is so again. */
+  restoreAttachments(): Promise<void> {
+    return this.#attachments.restore();
+  }
+
+  async inspect(): Promise<VolumeReport> {
+    const { chains, backing } = this.file.current;
+    const report = this.report();
+    const absentBlocks = report?.absentBlocks ?? 0;
+    return {
+      presentBlocks: this.geometry.blockCount - absentBlocks,
+      dirtyBlocks: report?.dirtyBlocks ?? 0,
+      absentBlocks,
+      // Bytes in units of 512: stat(2), st_blocks.
+      localBytes: report?.allocatedBytes ?? (await stat(this.directory.dataPath)).blocks * 512,
+      waitingRequests: report?.parkedRequests ?? 0,
+      path: this.#attachments.path,
+      loopDevice: this.#attachments.loopDevice,
+      mountPath: this.#attachments.mountPath,
+      backing,
+      chains,
+    };
+  }
+
+  override async close(): Promise<void> {
+    await this.#attachments.suspend();
+    await super.close();
+  }
+}
