@@ -41,7 +41,8 @@ export function checkHost(directory: string): void {
   checkLoops();
   const freeBytes = freeBytesOf(directory);
   if (freeBytes < NEEDED_BYTES) {
-    const message = `the demo takes up to ${formatByteSize(NEEDED_BYTES)}, and ${directory} has ${formatByteSize(freeBytes)} left`;
+    const [needed, free] = [NEEDED_BYTES, freeBytes].map(formatByteSize);
+    const message = `the demo takes up to ${needed}, and ${directory} has ${free} left`;
     throw new CloudvolError('demo/no-space', message, {
       hint: 'name a folder with more room with --dir',
     });

@@ -18,8 +18,7 @@ export function howToGoOn(stage: Stage, volumes: readonly string[]): string[] {
     '',
     'To end it and remove everything:',
     '',
-    `  for v in ${volumes.join(' ')}; do cloudvol volume unmount $v; cloudvol volume detach $v; done`,
-    `  kill ${agent.child.pid}; tail --pid=${agent.child.pid} --follow /dev/null`,
-    `  rm -r ${directory}`,
+    `  kill ${agent.child.pid} && tail --pid=${agent.child.pid} --follow /dev/null`,
+    `  rm -r --one-file-system ${directory}`,
   ];
 }

@@ -57,8 +57,9 @@ export async function openStage(
     follow: (task) => followTask(client, task, signal),
     async close() {
       for (const volume of mounted.toReversed()) {
-        await client.call('unmountVolume', { volume }, { signal });
-        await client.call('detachVolume', { volume }, { signal });
+        const { path } = await client.call('unmountVolume', { volume }, { signal });
+        // What was attached by the mount is detached by now.
+        if (path !== null) await client.call('detachVolume', { volume }, { signal });
       }
       await agent.stop();
     },

@@ -56,7 +56,9 @@ function literalOf(from: string, expression: string): string {
   return literal;
 }
 
-/** The first cycle among the files, as a path that ends where it began; undefined if there is none. */
+/**
+ * The first cycle among the files, as a path that ends where it began; undefined if there is none.
+ */
 export function findCycle(imports: readonly Import[]): string[] | undefined {
   const targets = new Map<string, string[]>();
   for (const { from, to, isFile } of imports) {

@@ -1,6 +1,6 @@
 import type { Import } from './import-graph.ts';
 
-/** One row of the layer table: folders (or single files) directly below `src/`, and what they may import. */
+/** A row of the layer table: folders (or files) directly below `src/`, what they may import. */
 export interface Layer {
   readonly names: readonly string[];
   /** `only`: these and the layer's own folder. `allBut`: every folder except these. */

@@ -7,7 +7,9 @@ export interface StyleRule {
 }
 
 const MAX_COLUMNS = 100;
-/** A good reason beats the usual 300, none beats this: the longest file of a codebase only grows. */
+/**
+ * A good reason beats the usual 300, none beats this: the longest file of a codebase only grows.
+ */
 const MAX_LINES = 400;
 
 const isScript = (path: string) => path.endsWith('.ts');

@@ -9,7 +9,7 @@ export interface Mount {
   readonly source: string;
 }
 
-/** What is mounted in this process's namespace, in the order of mounting: the innermost comes last. */
+/** What is mounted in this process's namespace, in the order of mounting: the innermost last. */
 export function readMounts(): Mount[] {
   return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
 }

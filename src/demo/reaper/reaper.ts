@@ -30,7 +30,7 @@ export interface Reaper {
 export async function openReaper(): Promise<Reaper> {
   const program = join(import.meta.dirname, `reaper-program${extname(import.meta.filename)}`);
   const child = spawn(process.execPath, [program], {
-    // A session of its own: Ctrl-C reaches the foreground process group, and must not end the guard.
+    // A session of its own: Ctrl-C reaches the foreground process group, not the guard.
     detached: true,
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -54,7 +54,9 @@ async function undoOnce(registry: Registry, options: readonly string[]): Promise
   if (remainingLoops(registry).length > 0) await systemClock.sleep(SETTLE_MS);
 }
 
-/** Every request that waits for the server of such a mount fails: nothing can hang on it any more. */
+/**
+ * Every request that waits for the server of such a mount fails: nothing can hang on it any more.
+ */
 function abortConnections(mounts: readonly Mount[]): void {
   for (const { type, minor } of mounts) {
     const abort = `/sys/fs/fuse/connections/${minor}/abort`;

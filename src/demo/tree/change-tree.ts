@@ -35,7 +35,9 @@ const MAX_ADDED_BYTES = 512 << 10;
 /** Smaller files would be rewritten as a whole: the patch is to lie in the middle. */
 const LARGE_FILE_BYTES = 1 << 20;
 
-/** Changes a tree as people and programs do: a little everywhere. The same seed, the same changes. */
+/**
+ * Changes a tree as people and programs do: a little everywhere. The same seed, the same changes.
+ */
 export function changeTree(root: string, seed: number): Changes {
   const random = seededRandom(seed);
   const files = findFiles([{ path: root, limitBytes: Infinity }], Infinity).filter(
