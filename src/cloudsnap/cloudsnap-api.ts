@@ -29,7 +29,10 @@ export interface CloudsnapRepository {
   /** `<store location>/<root>`: equal for two credentials that point at the same place. */
   readonly id: string;
   readonly clusterId: ClusterId;
-  /** Visible cloudsnaps by (volume id, sequence); tombstoned ones are left out. Manifests are cached by key. */
+  /**
+   * Visible cloudsnaps by (volume id, sequence); tombstoned ones are left out. Manifests are cached
+   * by key.
+   */
   list(
     filter: { volumeId?: VolumeId; allClusters?: boolean },
     signal?: AbortSignal,
@@ -42,7 +45,10 @@ export interface CloudsnapRepository {
   begin(plan: CloudsnapPlan, signal: AbortSignal): Promise<CloudsnapWriter>;
   /** The visible cloudsnaps after this one up to the next full. */
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]>;
-  /** Tombstone first, then the objects. @throws `cloudsnap/has-dependants` with the list in its details. */
+  /**
+   * Tombstone first, then the objects. @throws `cloudsnap/has-dependants` with the list in its
+   * details.
+   */
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void>;
 }
 
@@ -63,19 +69,22 @@ export interface CloudsnapPlan {
   readonly plannedBlocks: number;
 }
 
-/** Takes planned blocks in ascending order. After any rejection the writer is dead: call abort(). */
+/**
+ * Takes planned blocks in ascending order. After any rejection the writer is dead: call abort().
+ */
 export interface CloudsnapWriter {
   readonly cloudsnapId: string;
   /**
-   * `data` holds whole blocks from firstBlock on; it may be reused when the promise resolves. Zero blocks and blocks
-   * whose content is that of the parent are recorded, not uploaded. Back pressure: resolves when there is room for more.
+   * `data` holds whole blocks from firstBlock on; it may be reused when the promise resolves. Zero
+   * blocks and blocks whose content is that of the parent are recorded, not uploaded. Back
+   * pressure: resolves when there is room for more.
    */
   writeBlocks(firstBlock: number, data: Uint8Array): Promise<void>;
   /** What has been done so far, for progress. */
   readonly statistics: CloudsnapStatistics;
   /**
-   * Packs, index, root, then the manifest with put-if-absent: the commit point. `cloudsnap/lost-race` if another
-   * writer took the sequence number.
+   * Packs, index, root, then the manifest with put-if-absent: the commit point.
+   * `cloudsnap/lost-race` if another writer took the sequence number.
    */
   commit(): Promise<CloudsnapEntry>;
   /** Best effort: removes what was uploaded. Never throws. */
@@ -87,8 +96,9 @@ export interface CloudsnapReader {
   readonly manifest: Manifest;
   readonly geometry: Geometry;
   /**
-   * Runs cover the extent exactly, ascending; a run without data is zero. One range GET per run of neighbouring frames
-   * in a pack. Every byte is verified: `cloudsnap/corrupt` names the cloudsnap, pack and block otherwise.
+   * Runs cover the extent exactly, ascending; a run without data is zero. One range GET per run of
+   * neighbouring frames in a pack. Every byte is verified: `cloudsnap/corrupt` names the cloudsnap,
+   * pack and block otherwise.
    */
   readBlocks(extent: Extent, signal?: AbortSignal): Promise<readonly ReadRun[]>;
   /** Extents that may hold data (non-zero), ascending; reads index pages as it goes. */

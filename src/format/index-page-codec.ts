@@ -4,7 +4,7 @@ import { MAX_SNAP_NAME_BYTES, requireSnapName } from './cloudsnap-id.ts';
 import { HASH_BYTES } from './content-hash.ts';
 import { ENVELOPE_BYTES, seal, unseal } from './envelope.ts';
 import { FRAME_HEADER_BYTES, frameBytes, isPossiblePayload } from './frame.ts';
-import { IndexPage, PAGE_BLOCKS, type FrameRef, type PackRef } from './index-page.ts';
+import { IndexPage, PAGE_BLOCKS, type FramePlace, type PackRef } from './index-page.ts';
 import { MAX_PACK_BYTES, PACK_HEADER_BYTES, PACK_ID_BYTES } from './pack.ts';
 
 /**
@@ -53,41 +53,61 @@ export function decodeIndexPage(
 
 /** The part inside the envelope; apart, so that tests can tell what differs and reach what a checksum hides. */
 export function encodePageRecord(page: IndexPage, identity: PageIdentity): Uint8Array<ArrayBuffer> {
-  const frames = Array.from({ length: PAGE_BLOCKS }, (_, slot) => page.get(slot));
-  const packs = [...new Set(frames.flatMap((frame) => (frame ? [frame.pack] : [])))];
-  const snapNames = [...new Set(packs.map((pack) => pack.snapName))];
+  const places = Array.from({ length: PAGE_BLOCKS }, (_, slot) => page.place(slot));
+  const packs = new Map<PackRef, number>();
+  for (const place of places)
+    if (place && !packs.has(place.pack)) packs.set(place.pack, packs.size);
+  const snapNames = [...new Set(packs.keys().map((pack) => pack.snapName))];
   const writer = new ByteWriter().text(identity.snapName).varint(identity.pageNumber);
   writer.varint(snapNames.length);
   for (const snapName of snapNames) writer.text(snapName);
-  writer.varint(packs.length);
-  for (const pack of packs) {
+  writer.varint(packs.size);
+  for (const pack of packs.keys()) {
     writer.varint(snapNames.indexOf(pack.snapName)).bytes(Buffer.from(pack.packId, 'hex'));
   }
-  writeRuns(writer, frames, packs);
-  for (const frame of frames) if (frame) writer.bytes(frame.hash);
+  const runs = runsOf(places);
+  const ends: number[] = [];
+  for (const { firstSlot, count, hasFrames } of runs) {
+    writer.varint(count * 2 + Number(hasFrames));
+    for (const place of places.slice(firstSlot, firstSlot + count)) {
+      if (place) writePlace(writer, place, packs, ends);
+    }
+  }
+  for (const { firstSlot, count, hasFrames } of runs) {
+    if (hasFrames) writer.bytes(page.hashes(firstSlot, count));
+  }
   return writer.finish();
 }
 
-function writeRuns(
-  writer: ByteWriter,
-  frames: readonly (FrameRef | undefined)[],
-  packs: readonly PackRef[],
-): void {
-  const ends = packs.map(() => PACK_HEADER_BYTES);
-  for (let slot = 0; slot < frames.length;) {
-    const start = slot;
-    const hasFrames = frames[start] !== undefined;
-    while (slot < frames.length && (frames[slot] !== undefined) === hasFrames) slot++;
-    writer.varint((slot - start) * 2 + Number(hasFrames));
-    for (const frame of frames.slice(start, slot)) {
-      if (!frame) continue;
-      const pack = packs.indexOf(frame.pack);
-      const end = ends[pack] ?? PACK_HEADER_BYTES;
-      writer.varint(pack).varint(frame.offsetBytes - end);
-      writer.varint(frame.payloadBytes * ENCODINGS + frame.encoding);
-      ends[pack] = frame.offsetBytes + frameBytes(frame.payloadBytes);
-    }
+interface Run {
+  readonly firstSlot: number;
+  readonly count: number;
+  readonly hasFrames: boolean;
+}
+
+function runsOf(places: readonly (FramePlace | undefined)[]): Run[] {
+  const runs: Run[] = [];
+  for (let slot = 0; slot < places.length;) {
+    const firstSlot = slot;
+    const hasFrames = places[firstSlot] !== undefined;
+    while (slot < places.length && (places[slot] !== undefined) === hasFrames) slot++;
+    runs.push({ firstSlot, count: slot - firstSlot, hasFrames });
   }
+  return runs;
+}
+
+/** @param ends where the frames written so far end, per pack. */
+function writePlace(
+  writer: ByteWriter,
+  place: FramePlace,
+  packs: ReadonlyMap<PackRef, number>,
+  ends: number[],
+): void {
+  const { pack, offsetBytes, payloadBytes, encoding } = place;
+  const position = packs.get(pack) ?? 0;
+  writer.varint(position).varint(offsetBytes - (ends[position] ?? PACK_HEADER_BYTES));
+  writer.varint(payloadBytes * ENCODINGS + encoding);
+  ends[position] = offsetBytes + frameBytes(payloadBytes);
 }
 
 /** @throws CloudvolError `format/corrupt` */
@@ -104,9 +124,8 @@ export function decodePageRecord(
   }
   const packs = readPacks(reader);
   const page = new IndexPage();
-  const slots = readRuns(reader, packs, blockBytes);
-  for (const { slot, ...frame } of slots) {
-    page.set(slot, { ...frame, hash: reader.bytes(HASH_BYTES) });
+  for (const { firstSlot, count } of readRuns(reader, page, packs, blockBytes)) {
+    page.setHashes(firstSlot, reader.bytes(count * HASH_BYTES));
   }
   reader.expectEnd();
   return page;
@@ -133,37 +152,39 @@ function readPacks(reader: ByteReader): PackRef[] {
   return packs;
 }
 
-type SlotFrame = Omit<FrameRef, 'hash'> & { readonly slot: number };
-
+/** Fills the page but for the hashes; returns the runs that have some. */
 function readRuns(
   reader: ByteReader,
+  page: IndexPage,
   packs: readonly PackRef[],
   blockBytes: number,
-): readonly SlotFrame[] {
-  const frames: SlotFrame[] = [];
+): Run[] {
+  const runs: Run[] = [];
   const ends: number[] = [];
   let hadFrames: boolean | undefined;
   for (let slot = 0; slot < PAGE_BLOCKS;) {
-    const run = reader.varint((PAGE_BLOCKS - slot) * 2 + 1);
-    const count = run >> 1;
-    const hasFrames = (run & 1) === 1;
-    if (count === 0 || hasFrames === hadFrames) throw reader.wrong('a run that is none');
-    hadFrames = hasFrames;
-    for (const end = slot + count; slot < end; slot++) {
-      if (hasFrames) frames.push({ slot, ...readFrame(reader, packs, ends, blockBytes) });
+    const header = reader.varint((PAGE_BLOCKS - slot) * 2 + 1);
+    const run = { firstSlot: slot, count: header >> 1, hasFrames: (header & 1) === 1 };
+    if (run.count === 0 || run.hasFrames === hadFrames) throw reader.wrong('a run that is none');
+    hadFrames = run.hasFrames;
+    slot += run.count;
+    if (!run.hasFrames) continue;
+    runs.push(run);
+    for (let at = run.firstSlot; at < slot; at++) {
+      page.set(at, readPlace(reader, packs, ends, blockBytes));
     }
   }
   if (ends.length !== packs.length) throw reader.wrong('a pack without a frame');
-  return frames;
+  return runs;
 }
 
 /** @param ends where the frames read so far end, per pack; grows by the packs in their order of first use. */
-function readFrame(
+function readPlace(
   reader: ByteReader,
   packs: readonly PackRef[],
   ends: number[],
   blockBytes: number,
-): Omit<FrameRef, 'hash'> {
+): FramePlace {
   const position = reader.varint(ends.length);
   const pack = packs[position];
   if (!pack) throw reader.wrong('a frame in no pack');

@@ -11,13 +11,17 @@ export interface PackRef {
   readonly packId: string;
 }
 
-/** Where a block is stored and what it must be. */
-export interface FrameRef {
+/** Where a block is stored, and how. */
+export interface FramePlace {
   readonly pack: PackRef;
   /** Of the frame's header in the pack. */
   readonly offsetBytes: number;
   readonly payloadBytes: number;
   readonly encoding: FrameEncoding;
+}
+
+/** Where a block is stored and what it must be. */
+export interface FrameRef extends FramePlace {
   readonly hash: Uint8Array;
 }
 
@@ -54,7 +58,7 @@ export class IndexPage {
     return this.#packOf[slot] !== NO_PACK;
   }
 
-  get(slot: number): FrameRef | undefined {
+  place(slot: number): FramePlace | undefined {
     const pack = this.#packs[(this.#packOf[slot] ?? NO_PACK) - 1];
     if (!pack) return undefined;
     return {
@@ -62,19 +66,21 @@ export class IndexPage {
       offsetBytes: this.#offsetBytes[slot] ?? 0,
       payloadBytes: this.#payloadBytes[slot] ?? 0,
       encoding: this.#encodings[slot] as FrameEncoding,
-      hash: this.#hash(slot),
     };
   }
 
-  /** Hands over the frame; equal packs should be one object, since they are told apart by identity. */
-  set(slot: number, frame: FrameRef): void {
-    assert(slot >= 0 && slot < PAGE_BLOCKS);
+  get(slot: number): FrameRef | undefined {
+    const place = this.place(slot);
+    return place && { ...place, hash: this.hashes(slot, 1) };
+  }
+
+  /** Equal packs should be one object, since they are told apart by identity. The slot's hash is set apart. */
+  set(slot: number, place: FramePlace): void {
     if (!this.has(slot)) this.#frames++;
-    this.#packOf[slot] = this.#numberOf(frame.pack);
-    this.#offsetBytes[slot] = frame.offsetBytes;
-    this.#payloadBytes[slot] = frame.payloadBytes;
-    this.#encodings[slot] = frame.encoding;
-    this.#hashes.set(frame.hash, slot * HASH_BYTES);
+    this.#packOf[slot] = this.#numberOf(place.pack);
+    this.#offsetBytes[slot] = place.offsetBytes;
+    this.#payloadBytes[slot] = place.payloadBytes;
+    this.#encodings[slot] = place.encoding;
   }
 
   /** Makes the slot's block zero. */
@@ -83,12 +89,17 @@ export class IndexPage {
     this.#frames--;
     this.#packOf[slot] = NO_PACK;
     // An old hash would make a block that comes back look unchanged.
-    this.#hash(slot).fill(0);
+    this.#hashes.fill(0, slot * HASH_BYTES, (slot + 1) * HASH_BYTES);
   }
 
-  /** Copies the content hashes of `count` slots, zeros where there is no frame. */
-  copyHashes(firstSlot: number, count: number, target: Uint8Array): void {
-    target.set(this.#hashes.subarray(firstSlot * HASH_BYTES, (firstSlot + count) * HASH_BYTES));
+  /** A view of the content hashes of some slots, 32 bytes each; zeros where there is no frame. */
+  hashes(firstSlot: number, count: number): Uint8Array<ArrayBuffer> {
+    return this.#hashes.subarray(firstSlot * HASH_BYTES, (firstSlot + count) * HASH_BYTES);
+  }
+
+  /** The content hashes of slots that have frames, from `firstSlot` on. */
+  setHashes(firstSlot: number, hashes: Uint8Array): void {
+    this.#hashes.set(hashes, firstSlot * HASH_BYTES);
   }
 
   clone(): IndexPage {
@@ -101,10 +112,6 @@ export class IndexPage {
     copy.#hashes.set(this.#hashes);
     copy.#frames = this.#frames;
     return copy;
-  }
-
-  #hash(slot: number): Uint8Array {
-    return this.#hashes.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES);
   }
 
   #numberOf(pack: PackRef): number {

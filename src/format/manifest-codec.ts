@@ -59,7 +59,7 @@ function parse(bytes: Uint8Array): JsonValue {
 function refuseOtherVersion(value: JsonValue): void {
   if (typeof value !== 'object' || value === null || !('formatVersion' in value)) return;
   const version = value['formatVersion'];
-  if (version === FORMAT_VERSION || !Number.isSafeInteger(version)) return;
+  if (version === FORMAT_VERSION || typeof version !== 'number') return;
   throw new CloudvolError(
     'format/unsupported',
     `the cloudsnap has format version ${version}, and this cloudvol reads version ${FORMAT_VERSION}`,
@@ -69,8 +69,19 @@ function refuseOtherVersion(value: JsonValue): void {
 
 function readManifest(value: JsonValue): Manifest {
   const fields = new JsonFields(value, 'the manifest', [
-    ...['formatVersion', 'cloudsnapId', 'clusterId', 'sequence', 'parent', 'incrementals'],
-    ...['fullReason', 'volume', 'createdMs', 'type', 'consistency', 'root', 'statistics'],
+    'formatVersion',
+    'cloudsnapId',
+    'clusterId',
+    'sequence',
+    'parent',
+    'incrementals',
+    'fullReason',
+    'volume',
+    'createdMs',
+    'type',
+    'consistency',
+    'root',
+    'statistics',
   ]);
   if (fields.count('formatVersion') !== FORMAT_VERSION) throw fields.wrong('formatVersion');
   return {
@@ -100,7 +111,12 @@ function readParent(manifest: JsonFields): Manifest['parent'] {
 
 function readVolume(manifest: JsonFields): Manifest['volume'] {
   const fields = manifest.object('volume', [
-    ...['id', 'name', 'sizeBytes', 'blockBytes', 'fileSystem', 'labels'],
+    'id',
+    'name',
+    'sizeBytes',
+    'blockBytes',
+    'fileSystem',
+    'labels',
   ]);
   const volume = {
     id: fields.text('id', isVolumeId) as VolumeId,
@@ -131,8 +147,13 @@ function readRoot(manifest: JsonFields): Manifest['root'] {
 
 function readStatistics(manifest: JsonFields): Manifest['statistics'] {
   const fields = manifest.object('statistics', [
-    ...['plannedBlocks', 'zeroBlocks', 'unchangedBlocks', 'uploadedBlocks'],
-    ...['uploadedPlainBytes', 'storedBytes', 'packs'],
+    'plannedBlocks',
+    'zeroBlocks',
+    'unchangedBlocks',
+    'uploadedBlocks',
+    'uploadedPlainBytes',
+    'storedBytes',
+    'packs',
   ]);
   return {
     plannedBlocks: fields.count('plannedBlocks'),

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import type { Clock } from '../base/clock.ts';
+import { CloudvolError, hasCode, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { ClusterId } from '../base/ids.ts';
+import { sha256Hex } from '../base/sha256.ts';
+import type { CloudsnapName } from '../format/cloudsnap-id.ts';
+import { encodeIndexRoot } from '../format/index-root-codec.ts';
+import { ROOT_OBJECT, encodeManifest } from '../format/manifest-codec.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { BlockWriter } from './block-writer.ts';
+import type {
+  CloudsnapEntry,
+  CloudsnapPlan,
+  CloudsnapStatistics,
+  CloudsnapWriter,
+} from './cloudsnap-api.ts';
+import type { IndexReader } from './index-reader.ts';
+import { manifestOf } from './manifest-draft.ts';
+import { manifestKey, openKey, rootKey, tombstoneKey } from './object-keys.ts';
+import { publishManifest } from './publish-manifest.ts';
+import { encodeTombstone } from './tombstone.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface CloudsnapUploadOptions {
+  readonly store: ObjectStore;
+  readonly clusterId: ClusterId;
+  readonly plan: CloudsnapPlan;
+  readonly name: CloudsnapName;
+  /** Of the plan's parent; undefined for a full. */
+  readonly parent: IndexReader | undefined;
+  readonly uploads: Uploads;
+  /** Of the object `open`, which was put before. */
+  readonly openBytes: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * One cloudsnap on its way to the store.
+ *
+ *   writing → publishing → published
+ *      ↓        ↓     ↓
+ *      └──→ dead     withdrawn: the parent had gone
+ *
+ * What fails in `publishing` and is not a lost race stays there: the manifest may yet come to be, so that abort()
+ * leaves the objects that it names alone.
+ */
+export class CloudsnapUpload implements CloudsnapWriter {
+  readonly cloudsnapId: string;
+  readonly #options: CloudsnapUploadOptions;
+  readonly #blocks: BlockWriter;
+  #nextBlock = 0;
+  #busy = false;
+  #state: 'writing' | 'publishing' | 'published' | 'withdrawn' | 'dead' = 'writing';
+
+  constructor(options: CloudsnapUploadOptions) {
+    this.#options = options;
+    const { plan, name, clusterId, uploads, parent, signal } = options;
+    const { snapName } = name;
+    this.cloudsnapId = `${clusterId}/${snapName}`;
+    const { volume } = plan;
+    this.#blocks = new BlockWriter({ clusterId, snapName, volume, parent, uploads, signal });
+  }
+
+  get statistics(): CloudsnapStatistics {
+    const { uploads, plan, openBytes } = this.#options;
+    const { counts } = this.#blocks;
+    return {
+      plannedBlocks: plan.plannedBlocks,
+      ...counts,
+      uploadedPlainBytes: counts.uploadedBlocks * plan.volume.geometry.blockBytes,
+      storedBytes: openBytes + uploads.storedBytes,
+    };
+  }
+
+  async writeBlocks(firstBlock: number, data: Uint8Array): Promise<void> {
+    const { blockBytes, blockCount } = this.#options.plan.volume.geometry;
+    const count = data.length / blockBytes;
+    assert(Number.isInteger(count), 'whole blocks are written');
+    assert(firstBlock >= this.#nextBlock, 'blocks are written in ascending order');
+    assert(firstBlock + count <= blockCount, 'blocks lie within the volume');
+    await this.#alone(() => this.#blocks.write(firstBlock, data));
+    this.#nextBlock = firstBlock + count;
+  }
+
+  async commit(): Promise<CloudsnapEntry> {
+    return await this.#alone(async () => {
+      this.#checkComplete();
+      await this.#blocks.close();
+      await this.#options.uploads.settled();
+      return await this.#publish(await this.#putRoot());
+    });
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state === 'published' || this.#state === 'withdrawn') return;
+    const { uploads, log, store, clusterId, name } = this.#options;
+    const { cloudsnapId } = this;
+    await uploads.stop();
+    if (this.#state === 'publishing') {
+      log.warn('cloudsnap.left-in-doubt', { cloudsnapId });
+      return;
+    }
+    this.#state = 'dead';
+    try {
+      await store.delete(uploads.attempted);
+      // Last: as long as anything is left, this says whose it is.
+      await store.delete([openKey(clusterId, name.snapName)]);
+      log.info('cloudsnap.aborted', { cloudsnapId, objects: uploads.attempted.length });
+    } catch (error) {
+      // Best effort: what is left is named by no manifest, and harms nothing but the bill.
+      log.warn('cloudsnap.abort-incomplete', { cloudsnapId, reason: messageOf(error) });
+    }
+  }
+
+  /** One call at a time; the first that fails is the last. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    assert(!this.#busy, 'calls of a writer do not overlap');
+    assert(this.#state === 'writing', 'a writer that failed or committed takes nothing more');
+    this.#busy = true;
+    try {
+      this.#options.signal.throwIfAborted();
+      return await work();
+    } catch (error) {
+      if (this.#state === 'writing') this.#state = 'dead';
+      throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** A planned block that was never written would be restored as what its parent has: silently wrong. */
+  #checkComplete(): void {
+    const { plannedBlocks, zeroBlocks, unchangedBlocks, uploadedBlocks } = this.statistics;
+    const writtenBlocks = zeroBlocks + unchangedBlocks + uploadedBlocks;
+    if (writtenBlocks === plannedBlocks) return;
+    throw new CloudvolError(
+      'cloudsnap/incomplete',
+      `${this.cloudsnapId} was to have ${plannedBlocks} blocks and was given ${writtenBlocks}`,
+      {
+        hint: 'report this: it is a defect of cloudvol',
+        details: { plannedBlocks, writtenBlocks },
+      },
+    );
+  }
+
+  async #putRoot() {
+    const { uploads, clusterId, name } = this.#options;
+    const bytes = encodeIndexRoot(this.#blocks.root, name.snapName);
+    await uploads.start(rootKey(clusterId, name.snapName), bytes);
+    await uploads.settled();
+    return { object: ROOT_OBJECT, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
+  }
+
+  async #publish(root: CloudsnapEntry['manifest']['root']): Promise<CloudsnapEntry> {
+    const { store, clusterId, plan, name, signal } = this.#options;
+    const manifest = manifestOf(plan, clusterId, name, { root, statistics: this.statistics });
+    const bytes = encodeManifest(manifest);
+    const key = manifestKey(clusterId, name.volumeId, name.sequence);
+    signal.throwIfAborted();
+    this.#state = 'publishing';
+    try {
+      await publishManifest(store, key, bytes, signal);
+    } catch (error) {
+      if (hasCode(error, 'cloudsnap/lost-race')) this.#state = 'dead';
+      throw error;
+    }
+    await this.#withdrawIfOrphaned(key);
+    this.#state = 'published';
+    return { manifest, manifestSha256: sha256Hex(bytes) };
+  }
+
+  /**
+   * Deleting looks for dependants after its tombstone stands; this looks for the tombstone after the manifest stands. So
+   * whenever a parent is deleted while its child is made, at least one of the two sees the other and draws back.
+   */
+  async #withdrawIfOrphaned(key: string): Promise<void> {
+    const { store, clusterId, plan, clock, signal } = this.#options;
+    if (!plan.parent) return;
+    const { sequence, volume, cloudsnapId } = plan.parent.manifest;
+    const tombstone = tombstoneKey(manifestKey(clusterId, volume.id, sequence));
+    if (!(await store.head(tombstone, { signal }))) return;
+    // From here on nobody sees it. Its removal is finished with the next deletion in this volume, and its number is
+    // not free before that.
+    const body = encodeTombstone(this.cloudsnapId, clock.nowMs());
+    await store.put(tombstoneKey(key), body, { signal });
+    this.#state = 'withdrawn';
+    throw new CloudvolError(
+      'cloudsnap/parent-missing',
+      `the parent ${cloudsnapId} was deleted while ${this.cloudsnapId} was made`,
+      { hint: 'take a full cloudsnap', details: { cloudsnapId } },
+    );
+  }
+}

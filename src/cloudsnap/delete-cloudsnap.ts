@@ -1,0 +1,157 @@
+import type { Clock } from '../base/clock.ts';
+import { CloudvolError, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { mapLimited } from '../base/map-limited.ts';
+import type { CloudsnapName } from '../format/cloudsnap-id.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { dependantsOf } from './chain.ts';
+import type { CloudsnapEntry } from './cloudsnap-api.ts';
+import { readIntact } from './damage.ts';
+import { isVisible, type ManifestCatalog, type Slot } from './manifest-catalog.ts';
+import { manifestKey, openKey, snapPrefix, tombstoneKey } from './object-keys.ts';
+import { MAX_TOMBSTONE_BYTES, decodeTombstone, encodeTombstone } from './tombstone.ts';
+import { withSignal } from './with-signal.ts';
+
+export interface DeleteOptions {
+  readonly store: ObjectStore;
+  readonly catalog: ManifestCatalog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Manifests fetched at once. */
+const READS_AT_ONCE = 16;
+
+/**
+ * Deletes a cloudsnap in an order that a crash can interrupt anywhere:
+ *
+ *   tombstone put       it is invisible from here on
+ *   its objects         all below its prefix but `open`
+ *   its manifest
+ *   `open`              so that a manifest without any object beside it is a listing that lies
+ *   tombstone           unless its number is the volume's highest: a number never comes back
+ *
+ * What an earlier deletion of the same volume left undone is finished on the way.
+ * @throws CloudvolError `cloudsnap/has-dependants`
+ */
+export async function deleteCloudsnap(
+  options: DeleteOptions,
+  entry: CloudsnapEntry,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { store, clock, log, catalog } = options;
+  const { cloudsnapId, clusterId, sequence, volume } = entry.manifest;
+  const key = manifestKey(clusterId, volume.id, sequence);
+  refuseDependants(entry, await listDependants(catalog, entry, signal));
+  const body = encodeTombstone(cloudsnapId, clock.nowMs());
+  await store.put(tombstoneKey(key), body, withSignal(signal));
+  const late = await listDependants(catalog, entry, signal);
+  if (late.length > 0) {
+    // A child was made meanwhile: see CloudsnapUpload, which looks the other way round.
+    await store.delete([tombstoneKey(key)], withSignal(signal));
+    refuseDependants(entry, late);
+  }
+  const slots = await catalog.slots(clusterId, volume.id, signal);
+  const highest = Math.max(...slots.map((slot) => slot.sequence));
+  for (const slot of slots.filter(({ tombstoned }) => tombstoned)) {
+    try {
+      await removeObjects(options, slot, slot.sequence === highest, signal);
+    } catch (error) {
+      if (slot.key === key) throw error;
+      // Another's deletion is finished as a favour; the next one tries again.
+      log.warn('cloudsnap.deletion-unfinished', { key: slot.key, reason: messageOf(error) });
+    }
+  }
+  log.info('cloudsnap.deleted', { cloudsnapId });
+}
+
+/**
+ * The visible cloudsnaps after the entry up to the next full.
+ * @throws also when a manifest of the volume cannot be read, since nobody can say then what depends on what.
+ */
+export async function listDependants(
+  catalog: ManifestCatalog,
+  { manifest, manifestSha256 }: CloudsnapEntry,
+  signal?: AbortSignal,
+): Promise<CloudsnapEntry[]> {
+  const slots = await catalog.slots(manifest.clusterId, manifest.volume.id, signal);
+  const later = slots.filter((slot) => isVisible(slot) && slot.sequence > manifest.sequence);
+  const entries = await mapLimited(later, (slot) => catalog.read(slot, signal), {
+    limit: READS_AT_ONCE,
+    ...withSignal(signal),
+  });
+  return dependantsOf({ manifest, manifestSha256 }, entries);
+}
+
+function refuseDependants(
+  { manifest: { cloudsnapId } }: CloudsnapEntry,
+  dependants: readonly CloudsnapEntry[],
+): void {
+  if (dependants.length === 0) return;
+  const ids = dependants.map(({ manifest }) => manifest.cloudsnapId);
+  throw new CloudvolError(
+    'cloudsnap/has-dependants',
+    `${cloudsnapId} is needed by ${ids.length} later incremental cloudsnaps: ${ids.join(', ')}`,
+    { hint: 'delete those first, the latest before the others', details: { dependants: ids } },
+  );
+}
+
+async function removeObjects(
+  { store, catalog }: DeleteOptions,
+  slot: Slot,
+  isHighest: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const name = await readTombstone(store, slot, signal);
+  // Another deletion of the same cloudsnap has come to its end.
+  if (!name) return;
+  const { snapName } = name;
+  const open = openKey(slot.clusterId, snapName);
+  const keys: string[] = [];
+  for await (const { key } of store.list(
+    snapPrefix(slot.clusterId, snapName),
+    withSignal(signal),
+  )) {
+    keys.push(key);
+  }
+  if (slot.manifest) {
+    const { manifest } = await catalog.read(slot, signal);
+    requireListed(manifest.cloudsnapId, `${slot.clusterId}/${snapName}`, keys);
+  }
+  await store.delete(
+    keys.filter((key) => key !== open),
+    withSignal(signal),
+  );
+  await store.delete([slot.key], withSignal(signal));
+  await store.delete([open], withSignal(signal));
+  if (!isHighest) await store.delete([tombstoneKey(slot.key)], withSignal(signal));
+}
+
+/** Nothing is deleted on the word of a tombstone that names another cloudsnap, or of an empty listing. */
+function requireListed(found: string, named: string, keys: readonly string[]): void {
+  if (found !== named) {
+    throw new CloudvolError('cloudsnap/corrupt', `the tombstone of ${found} names ${named}`, {
+      hint: 'remove the tombstone by hand once it is clear which of the two was meant',
+    });
+  }
+  if (keys.length > 0) return;
+  throw new CloudvolError('cloudsnap/listing-empty', `the store shows no object of ${found}`, {
+    hint: 'try again later: nothing is deleted on the word of an empty listing',
+  });
+}
+
+async function readTombstone(
+  store: ObjectStore,
+  slot: Slot,
+  signal?: AbortSignal,
+): Promise<CloudsnapName | undefined> {
+  const key = tombstoneKey(slot.key);
+  const info = await store.head(key, withSignal(signal));
+  if (!info) return undefined;
+  const length = Math.max(1, Math.min(info.sizeBytes, MAX_TOMBSTONE_BYTES));
+  return await readIntact(
+    { cloudsnapId: slot.key, object: key },
+    () => store.get(key, { range: { offset: 0, length }, ...withSignal(signal) }),
+    (bytes) => decodeTombstone(bytes, slot),
+  );
+}

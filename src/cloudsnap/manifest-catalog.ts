@@ -1,0 +1,136 @@
+import { LRUCache } from 'lru-cache';
+import { CloudvolError, hasCode } from '../base/errors.ts';
+import type { ClusterId, VolumeId } from '../base/ids.ts';
+import { sha256Hex } from '../base/sha256.ts';
+import { MAX_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
+import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
+import type { CloudsnapEntry } from './cloudsnap-api.ts';
+import { damaged, readIntact } from './damage.ts';
+import {
+  clustersPrefix,
+  manifestsPrefix,
+  parseClusterKey,
+  parseManifestKey,
+} from './object-keys.ts';
+import { withSignal } from './with-signal.ts';
+
+/** One sequence number of a volume, as a listing shows it. */
+export interface Slot {
+  readonly key: string;
+  readonly clusterId: ClusterId;
+  readonly volumeId: VolumeId;
+  readonly sequence: number;
+  /** undefined when only a tombstone is left. */
+  readonly manifest: ObjectInfo | undefined;
+  readonly tombstoned: boolean;
+}
+
+/** Manifests in memory: some KiB each, a listing of this many is answered without a GET. */
+const CACHED_MANIFESTS = 10_000;
+
+export function isVisible(slot: Slot): boolean {
+  return slot.manifest !== undefined && !slot.tombstoned;
+}
+
+/** Reads `manifests/`. Manifests never change, so that each is fetched once. */
+export class ManifestCatalog {
+  readonly #store: ObjectStore;
+  /** By key, time and size: a key that was deleted and taken again is another manifest. */
+  readonly #entries = new LRUCache<string, CloudsnapEntry>({ max: CACHED_MANIFESTS });
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /** Every root in the bucket that was ever written to. */
+  async clusters(signal?: AbortSignal): Promise<ClusterId[]> {
+    const found: ClusterId[] = [];
+    for await (const { key } of this.#store.list(clustersPrefix(), withSignal(signal))) {
+      const clusterId = parseClusterKey(key);
+      if (clusterId) found.push(clusterId);
+    }
+    return found;
+  }
+
+  /** The slots of a cluster or of one volume, by key: volume, then sequence. */
+  slots(clusterId: ClusterId, volumeId?: VolumeId, signal?: AbortSignal): Promise<Slot[]> {
+    return this.#slotsBelow(manifestsPrefix(clusterId, volumeId), signal);
+  }
+
+  /** The slot of one manifest key; undefined when the number was never taken. One request. */
+  async slot(key: string, signal?: AbortSignal): Promise<Slot | undefined> {
+    const slots = await this.#slotsBelow(key, signal);
+    return slots.find((slot) => slot.key === key);
+  }
+
+  /**
+   * @throws CloudvolError `cloudsnap/corrupt`, `format/unsupported`, or `cloudsnap/not-found` when it has just gone.
+   */
+  async read(slot: Slot, signal?: AbortSignal): Promise<CloudsnapEntry> {
+    const { manifest: info, key } = slot;
+    if (!info) throw notFound(key);
+    const cacheKey = `${key} ${info.modifiedMs} ${info.sizeBytes}`;
+    const known = this.#entries.get(cacheKey);
+    if (known) return known;
+    const where = { cloudsnapId: key, object: key };
+    if (info.sizeBytes === 0 || info.sizeBytes > MAX_MANIFEST_BYTES) {
+      throw damaged(where, `a manifest of ${info.sizeBytes} bytes cannot be`);
+    }
+    const entry = await readIntact(
+      where,
+      () => this.#fetch(info, signal),
+      (bytes) => decodeAt(slot, bytes),
+    );
+    this.#entries.set(cacheKey, entry);
+    return entry;
+  }
+
+  async #fetch({ key, sizeBytes }: ObjectInfo, signal?: AbortSignal): Promise<Uint8Array> {
+    const range = { offset: 0, length: sizeBytes };
+    try {
+      return await this.#store.get(key, { range, ...withSignal(signal) });
+    } catch (error) {
+      // Deleted since it was listed, which is no damage.
+      throw hasCode(error, 'store/not-found') ? notFound(key) : error;
+    }
+  }
+
+  async #slotsBelow(prefix: string, signal?: AbortSignal): Promise<Slot[]> {
+    const slots = new Map<string, Slot>();
+    for await (const info of this.#store.list(prefix, withSignal(signal))) {
+      const parsed = parseManifestKey(info.key);
+      if (!parsed) continue;
+      const { isTombstone, ...place } = parsed;
+      const key = isTombstone ? info.key.slice(0, info.key.lastIndexOf('.')) : info.key;
+      const known = slots.get(key);
+      slots.set(key, {
+        ...place,
+        key,
+        manifest: isTombstone ? known?.manifest : info,
+        tombstoned: isTombstone || (known?.tombstoned ?? false),
+      });
+    }
+    return [...slots.values()];
+  }
+}
+
+/** A manifest that was moved or copied to another key is as wrong as a damaged one. */
+function decodeAt(slot: Slot, bytes: Uint8Array): CloudsnapEntry {
+  const manifest = decodeManifest(bytes);
+  if (
+    manifest.clusterId !== slot.clusterId ||
+    manifest.volume.id !== slot.volumeId ||
+    manifest.sequence !== slot.sequence
+  ) {
+    const where = { cloudsnapId: manifest.cloudsnapId, object: slot.key };
+    throw damaged(where, 'the manifest belongs to another place');
+  }
+  return { manifest, manifestSha256: sha256Hex(bytes) };
+}
+
+export function notFound(cloudsnapId: string): CloudvolError {
+  return new CloudvolError('cloudsnap/not-found', `there is no cloudsnap ${cloudsnapId}`, {
+    hint: 'see `cloudvol cloudsnap list` for those there are',
+    details: { cloudsnapId },
+  });
+}

@@ -1,0 +1,81 @@
+import type { ClusterId, VolumeId } from '../base/ids.ts';
+import { isVolumeId } from '../base/ids.ts';
+import { isClusterId } from '../format/cloudsnap-id.ts';
+import type { PackRef } from '../format/index-page.ts';
+import type { IndexObjectRef } from '../format/index-root.ts';
+
+/** Every key in a bucket is made here, and nowhere else. docs/FORMAT.md lists them. */
+
+const SEQUENCE_DIGITS = 10;
+const TOMBSTONE = '.deleted';
+const MANIFEST_KEY = /^([^/]+)\/manifests\/([^/]+)\/([0-9]{10})(\.deleted)?$/;
+const CLUSTERS = 'clusters/';
+
+/** Marks a root in the bucket, so that all roots are found by one short listing. */
+export function clusterKey(clusterId: ClusterId): string {
+  return `${CLUSTERS}${clusterId}`;
+}
+
+export function clustersPrefix(): string {
+  return CLUSTERS;
+}
+
+/** undefined for what is no cluster's marker. */
+export function parseClusterKey(key: string): ClusterId | undefined {
+  const name = key.slice(CLUSTERS.length);
+  return key.startsWith(CLUSTERS) && isClusterId(name) ? name : undefined;
+}
+
+export function manifestsPrefix(clusterId: ClusterId, volumeId?: VolumeId): string {
+  return volumeId ? `${clusterId}/manifests/${volumeId}/` : `${clusterId}/manifests/`;
+}
+
+/** The commit point: contenders for one sequence number meet on this key. */
+export function manifestKey(clusterId: ClusterId, volumeId: VolumeId, sequence: number): string {
+  const digits = String(sequence).padStart(SEQUENCE_DIGITS, '0');
+  return `${manifestsPrefix(clusterId, volumeId)}${digits}`;
+}
+
+/** While there is such an object, the manifest beside it counts as gone. */
+export function tombstoneKey(keyOfManifest: string): string {
+  return `${keyOfManifest}${TOMBSTONE}`;
+}
+
+export interface ManifestKey {
+  readonly clusterId: ClusterId;
+  readonly volumeId: VolumeId;
+  readonly sequence: number;
+  readonly isTombstone: boolean;
+}
+
+/** undefined for a key that is neither a manifest nor a tombstone. */
+export function parseManifestKey(key: string): ManifestKey | undefined {
+  const [, clusterId = '', volumeId = '', digits, tombstone] = MANIFEST_KEY.exec(key) ?? [];
+  if (!isClusterId(clusterId) || !isVolumeId(volumeId)) return undefined;
+  return { clusterId, volumeId, sequence: Number(digits), isTombstone: tombstone !== undefined };
+}
+
+/** Everything of one cloudsnap but its manifest lies below this. */
+export function snapPrefix(clusterId: ClusterId, snapName: string): string {
+  return `${clusterId}/${snapName}/`;
+}
+
+/** The first object of a cloudsnap, put before any other and removed after all others. */
+export function openKey(clusterId: ClusterId, snapName: string): string {
+  return `${snapPrefix(clusterId, snapName)}open`;
+}
+
+export function packKey(clusterId: ClusterId, pack: PackRef): string {
+  return `${snapPrefix(clusterId, pack.snapName)}pack-${pack.packId}`;
+}
+
+export function indexKey(
+  clusterId: ClusterId,
+  object: Pick<IndexObjectRef, 'snapName' | 'number'>,
+): string {
+  return `${snapPrefix(clusterId, object.snapName)}index-${object.number}`;
+}
+
+export function rootKey(clusterId: ClusterId, snapName: string): string {
+  return `${snapPrefix(clusterId, snapName)}root`;
+}

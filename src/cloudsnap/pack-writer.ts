@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import type { ClusterId, VolumeId } from '../base/ids.ts';
+import { frameBytes } from '../format/frame.ts';
+import type { PackRef } from '../format/index-page.ts';
+import {
+  PACK_HEADER_BYTES,
+  PACK_ID_BYTES,
+  PACK_TARGET_BYTES,
+  encodePackHeader,
+} from '../format/pack.ts';
+import { packKey } from './object-keys.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface PackWriterOptions {
+  readonly clusterId: ClusterId;
+  readonly volumeId: VolumeId;
+  readonly snapName: string;
+  readonly blockBytes: number;
+  readonly uploads: Uploads;
+}
+
+/**
+ * Lays frames side by side and uploads a pack whenever one is full. One is assembled while others are on their way;
+ * their memory is used again, so that there are as many buffers as uploads under way and one more.
+ */
+export class PackWriter {
+  readonly #options: PackWriterOptions;
+  readonly #spare: Uint8Array[] = [];
+  #pack: { readonly ref: PackRef; readonly bytes: Uint8Array } | undefined;
+  #length = 0;
+  #packs = 0;
+
+  constructor(options: PackWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Packs begun. */
+  get packs(): number {
+    return this.#packs;
+  }
+
+  /** Whether the pack has to be closed before the next frame. */
+  get isFull(): boolean {
+    return this.#length >= PACK_TARGET_BYTES;
+  }
+
+  /** Copies the frame; blocks come in ascending order. Not when the pack is full. */
+  append(frame: Uint8Array): { readonly pack: PackRef; readonly offsetBytes: number } {
+    const pack = (this.#pack ??= this.#begin());
+    const offsetBytes = this.#length;
+    pack.bytes.set(frame, offsetBytes);
+    this.#length += frame.length;
+    return { pack: pack.ref, offsetBytes };
+  }
+
+  /** Sends the pack off, if there is one; resolves when its upload has begun. */
+  async close(): Promise<void> {
+    const pack = this.#pack;
+    if (!pack) return;
+    const body = pack.bytes.subarray(0, this.#length);
+    this.#pack = undefined;
+    this.#length = 0;
+    const { clusterId, uploads } = this.#options;
+    await uploads.start(packKey(clusterId, pack.ref), body, () => this.#spare.push(pack.bytes));
+  }
+
+  #begin(): { readonly ref: PackRef; readonly bytes: Uint8Array } {
+    const { volumeId, snapName, blockBytes } = this.#options;
+    const packId = randomBytes(PACK_ID_BYTES).toString('hex');
+    const bytes = this.#spare.pop() ?? new Uint8Array(PACK_TARGET_BYTES + frameBytes(blockBytes));
+    bytes.set(encodePackHeader({ packId, volumeId, blockBytes }));
+    this.#length = PACK_HEADER_BYTES;
+    this.#packs++;
+    return { ref: { snapName, packId }, bytes };
+  }
+}
