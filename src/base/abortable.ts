@@ -1,5 +1,6 @@
 /**
- * Waits for `promise`, but no longer than `signal` allows: the wait ends, the work behind the promise does not.
+ * Waits for `promise`, but no longer than `signal` allows: the wait ends, the work behind the
+ * promise does not.
  * @throws what the promise throws, or the signal's reason, whichever comes first.
  */
 export function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {

@@ -8,10 +8,12 @@ import { fsyncDirectory } from './fsync-directory.ts';
 const DEFAULT_MODE = 0o600;
 
 /**
- * Replaces a file whole: a reader, also one after a power cut at any moment, sees the old content or the new one. Once
- * this resolves it is the new one for good. The steps are temporary file beside it, fsync, rename, fsync of the folder.
- * A crash may leave a `.<name>.<random>.tmp` behind, which is never read. Two writers at once: one of them wins whole.
- * @throws the system's error (see errnoOf); only the caller knows what the file is and what to tell the user.
+ * Replaces a file whole: a reader, also one after a power cut at any moment, sees the old content
+ * or the new one. Once this resolves it is the new one for good. The steps are temporary file
+ * beside it, fsync, rename, fsync of the folder. A crash may leave a `.<name>.<random>.tmp` behind,
+ * which is never read. Two writers at once: one of them wins whole.
+ * @throws the system's error (see errnoOf); only the caller knows what the file is and what to tell
+ * the user.
  */
 export async function writeFileAtomically(
   path: string,

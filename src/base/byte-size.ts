@@ -1,6 +1,9 @@
 import { CloudvolError } from './errors.ts';
 
-/** Powers of 1024, whatever the spelling: `4G`, `4GB` and `4GiB` are the same size, as storage commands have it. */
+/**
+ * Powers of 1024, whatever the spelling: `4G`, `4GB` and `4GiB` are the same size, as storage
+ * commands have it.
+ */
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'] as const;
 const SIZE = /^(\d+)(?:\.(\d{1,6}))?\s*([KMGTP]?)(i?B)?$/i;
 

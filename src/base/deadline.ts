@@ -10,8 +10,8 @@ export interface DeadlineOptions {
 }
 
 /**
- * Gives `work` at most `limitMs`. When time is up its signal is aborted and the caller goes on at once, even if the work
- * never heeds the signal (a hung call): its late outcome is dropped.
+ * Gives `work` at most `limitMs`. When time is up its signal is aborted and the caller goes on at
+ * once, even if the work never heeds the signal (a hung call): its late outcome is dropped.
  * @throws `timedOut()`, the outer signal's reason, or what the work throws, whichever comes first.
  */
 export async function withDeadline<T>(

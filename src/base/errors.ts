@@ -1,9 +1,12 @@
 /**
- * The one error class of cloudvol. Everything that can go wrong outside the program (input, host, store, data) is thrown
- * as a CloudvolError; programmer errors assert and crash.
+ * The one error class of cloudvol. Everything that can go wrong outside the program (input, host,
+ * store, data) is thrown as a CloudvolError; programmer errors assert and crash.
  */
 
-/** `area/reason`, e.g. `store/not-found`. The area is the folder that defines the error; scripts may rely on the code. */
+/**
+ * `area/reason`, e.g. `store/not-found`. The area is the folder that defines the error; scripts may
+ * rely on the code.
+ */
 export type ErrorCode = `${string}/${string}`;
 
 export interface ErrorDetails {
@@ -19,7 +22,10 @@ export class CloudvolError extends Error {
   readonly hint: string | undefined;
   readonly details: ErrorDetails['details'];
 
-  /** @param message one sentence that names the thing: what happened, to what. No trailing full stop. */
+  /**
+   * @param message one sentence that names the thing: what happened, to what. No trailing full
+   * stop.
+   */
   constructor(code: ErrorCode, message: string, options: ErrorDetails = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CloudvolError';

@@ -1,6 +1,9 @@
 import { open } from 'node:fs/promises';
 
-/** Makes the names in a directory durable: new, renamed and removed entries survive a power cut once this resolves. */
+/**
+ * Makes the names in a directory durable: new, renamed and removed entries survive a power cut once
+ * this resolves.
+ */
 export async function fsyncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {

@@ -6,7 +6,10 @@ export type TaskId = string & { readonly __brand: 'TaskId' };
 export type CredentialId = string & { readonly __brand: 'CredentialId' };
 export type ClusterId = string & { readonly __brand: 'ClusterId' };
 
-/** Random decimal below 2^63, as the specification's examples show them; a string, since it exceeds 2^53. */
+/**
+ * Random decimal below 2^63, as the specification's examples show them; a string, since it exceeds
+ * 2^53.
+ */
 export function newVolumeId(): VolumeId {
   return randomDecimal() as VolumeId;
 }
@@ -21,7 +24,8 @@ export function newClusterId(): ClusterId {
 }
 
 export function randomDecimal(): string {
-  // Never zero and never with a leading zero, so that the text is the number and sorts stay readable.
+  // Never zero and never with a leading zero, so that the text is the number and sorts stay
+  // readable.
   return (BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) | 1n).toString();
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 
 /**
- * Bounds how much is under way at once; those who wait are served first come, first served. Nobody overtakes, so a
- * caller that needs two slots of one limiter for one piece of work can deadlock: take one slot per piece of work.
+ * Bounds how much is under way at once; those who wait are served first come, first served. Nobody
+ * overtakes, so a caller that needs two slots of one limiter for one piece of work can deadlock:
+ * take one slot per piece of work.
  */
 export class Limiter {
   readonly limit: number;
@@ -27,7 +28,8 @@ export class Limiter {
 
   /**
    * Runs `work` in a slot of its own; the slot is free again when its promise settles.
-   * @throws the signal's reason when aborted before a slot was free (then `work` never started), or what `work` throws.
+   * @throws the signal's reason when aborted before a slot was free (then `work` never started), or
+   * what `work` throws.
    */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const release = await this.acquire(signal);
@@ -39,8 +41,9 @@ export class Limiter {
   }
 
   /**
-   * Takes a slot and returns the function that gives it back; calling that again does nothing. For work that outlives
-   * the caller's scope (back pressure: wait for a slot, start the upload, go on); otherwise prefer `run`.
+   * Takes a slot and returns the function that gives it back; calling that again does nothing. For
+   * work that outlives the caller's scope (back pressure: wait for a slot, start the upload, go
+   * on); otherwise prefer `run`.
    * @throws the signal's reason when aborted before a slot was free.
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
@@ -75,7 +78,8 @@ export class Limiter {
       this.#active--;
       return;
     }
-    // The slot passes on without becoming free in between, so that a newcomer cannot slip in before the queue.
+    // The slot passes on without becoming free in between, so that a newcomer cannot slip in before
+    // the queue.
     this.#waiting.delete(next);
     next();
   }

@@ -7,8 +7,9 @@ export interface MapLimitedOptions {
 }
 
 /**
- * Runs `work` for every item, at most `limit` at once, started in order; the results stand in the order of the items.
- * After the first failure nothing more is started; what is under way is awaited, so that nothing outlives this call.
+ * Runs `work` for every item, at most `limit` at once, started in order; the results stand in the
+ * order of the items. After the first failure nothing more is started; what is under way is
+ * awaited, so that nothing outlives this call.
  * @throws the first failure, or the signal's reason.
  */
 export async function mapLimited<T, R>(

@@ -1,9 +1,15 @@
 import { CloudvolError } from './errors.ts';
 
-/** File names end at 255 bytes; what cloudvol appends to a name (`.lock`, `-dirty.12`) has to fit as well. */
+/**
+ * File names end at 255 bytes; what cloudvol appends to a name (`.lock`, `-dirty.12`) has to fit as
+ * well.
+ */
 export const MAX_NAME_LENGTH = 128;
 
-/** Letters, digits and `. _ -`, beginning with a letter or digit: safe as a file name, an argument and in a URL. */
+/**
+ * Letters, digits and `. _ -`, beginning with a letter or digit: safe as a file name, an argument
+ * and in a URL.
+ */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /**

@@ -3,9 +3,10 @@ import type { Clock } from './clock.ts';
 import { Limiter } from './limiter.ts';
 
 /**
- * Holds a rate: each take occupies the line for as long as its amount lasts, and the next one waits for that. A take
- * after a pause passes at once, so the average over any time is at most the rate plus one take. Works with durations
- * only: a clock that jumps neither stalls it nor lets a flood through.
+ * Holds a rate: each take occupies the line for as long as its amount lasts, and the next one waits
+ * for that. A take after a pause passes at once, so the average over any time is at most the rate
+ * plus one take. Works with durations only: a clock that jumps neither stalls it nor lets a flood
+ * through.
  */
 export class Pacer {
   readonly #perSecond: number;
@@ -31,7 +32,10 @@ export class Pacer {
       .then(release, release);
   }
 
-  /** Ends the pause under way, so that no timer outlives its owner; from here on nothing is held back. */
+  /**
+   * Ends the pause under way, so that no timer outlives its owner; from here on nothing is held
+   * back.
+   */
   close(): void {
     this.#closed.abort();
   }

@@ -30,11 +30,12 @@ export interface RetryOptions {
 }
 
 /**
- * Runs `work` until it succeeds. Waits between attempts grow exponentially with full jitter: uniform from 0 to the
- * bound, so that clients which failed together do not come back together
+ * Runs `work` until it succeeds. Waits between attempts grow exponentially with full jitter:
+ * uniform from 0 to the bound, so that clients which failed together do not come back together
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  * @param work is given the number of the attempt, from 1.
- * @throws the last attempt's error when it is not retriable or attempts are used up; the signal's reason when aborted.
+ * @throws the last attempt's error when it is not retriable or attempts are used up; the signal's
+ * reason when aborted.
  */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,

@@ -1,4 +1,7 @@
-/** Repeatable randomness for simulations and injected faults. Never for keys, ids or anything that must not be guessed. */
+/**
+ * Repeatable randomness for simulations and injected faults. Never for keys, ids or anything that
+ * must not be guessed.
+ */
 export interface SeededRandom {
   readonly seed: number;
   /** Uniform in [0, 1), with 32 bits of resolution. */
@@ -10,7 +13,10 @@ export interface SeededRandom {
   bytes(length: number): Uint8Array<ArrayBuffer>;
 }
 
-/** mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty for a test and print as one number. */
+/**
+ * mulberry32 (Tommy Ettinger, public domain): 32 bits of state are plenty for a test and print as
+ * one number.
+ */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0;
   const next32 = () => {

@@ -7,8 +7,9 @@ interface Flight<V> {
 }
 
 /**
- * Joins callers that want the same thing at the same time: while work for a key is under way, others with that key wait
- * for its outcome, success or failure. Nothing is remembered once the work has settled.
+ * Joins callers that want the same thing at the same time: while work for a key is under way,
+ * others with that key wait for its outcome, success or failure. Nothing is remembered once the
+ * work has settled.
  */
 export class SingleFlight<K, V> {
   readonly #flights = new Map<K, Flight<V>>();
@@ -19,8 +20,8 @@ export class SingleFlight<K, V> {
   }
 
   /**
-   * @param work gets a signal that is aborted when the last of its callers has given up; one caller's abort ends only
-   * that caller's wait.
+   * @param work gets a signal that is aborted when the last of its callers has given up; one
+   * caller's abort ends only that caller's wait.
    * @throws what the work throws, to every caller; or the reason of the caller's own signal.
    */
   async run(key: K, work: (signal: AbortSignal) => Promise<V>, signal?: AbortSignal): Promise<V> {
@@ -46,7 +47,10 @@ export class SingleFlight<K, V> {
     return flight;
   }
 
-  /** Everybody has left: if the work is still under way, nobody wants it, and a newcomer starts afresh. */
+  /**
+   * Everybody has left: if the work is still under way, nobody wants it, and a newcomer starts
+   * afresh.
+   */
   #end(key: K, flight: Flight<V>, reason: unknown): void {
     if (this.#forget(key, flight)) flight.controller.abort(reason);
   }

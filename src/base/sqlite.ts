@@ -13,19 +13,26 @@ const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
-const CAUSES: ReadonlyMap<number, readonly [code: ErrorCode, words: string, hint: string]> = new Map([
-  [SQLITE_BUSY, ['database/busy', 'is in use by another process', 'end the other process']],
-  [SQLITE_READONLY, ['database/denied', 'cannot be written', 'check its owner and mode']],
-  [SQLITE_IOERR, ['database/failed', 'cannot be read or written', 'check the disk below it']],
-  [SQLITE_CORRUPT, ['database/corrupt', 'is damaged', 'put a copy of it back']],
-  [SQLITE_FULL, ['database/no-space', 'cannot grow: no space left', 'free space on its file system']],
-  [SQLITE_CANTOPEN, ['database/denied', 'cannot be opened', 'check that its folder can be written']],
-  [SQLITE_NOTADB, ['database/corrupt', 'is not a database', 'move it away or put a copy back']],
-]);
+const CAUSES: ReadonlyMap<number, readonly [code: ErrorCode, words: string, hint: string]> =
+  new Map([
+    [SQLITE_BUSY, ['database/busy', 'is in use by another process', 'end the other process']],
+    [SQLITE_READONLY, ['database/denied', 'cannot be written', 'check its owner and mode']],
+    [SQLITE_IOERR, ['database/failed', 'cannot be read or written', 'check the disk below it']],
+    [SQLITE_CORRUPT, ['database/corrupt', 'is damaged', 'put a copy of it back']],
+    [
+      SQLITE_FULL,
+      ['database/no-space', 'cannot grow: no space left', 'free space on its file system'],
+    ],
+    [
+      SQLITE_CANTOPEN,
+      ['database/denied', 'cannot be opened', 'check that its folder can be written'],
+    ],
+    [SQLITE_NOTADB, ['database/corrupt', 'is not a database', 'move it away or put a copy back']],
+  ]);
 
 /**
- * A small durable database: WAL, and `synchronous=FULL`, so that a statement that returned survives a power cut.
- * Calls are synchronous: for a few small rows per event, never for the data path.
+ * A small durable database: WAL, and `synchronous=FULL`, so that a statement that returned survives
+ * a power cut. Calls are synchronous: for a few small rows per event, never for the data path.
  */
 export class Sqlite {
   readonly path: string;
@@ -39,7 +46,8 @@ export class Sqlite {
 
   /**
    * @param migrations SQL that leads from schema version n to n + 1; only ever added to.
-   * @throws CloudvolError `database/*`; `database/too-new` when a later cloudvol has written the file.
+   * @throws CloudvolError `database/*`; `database/too-new` when a later cloudvol has written the
+   * file.
    */
   static open(path: string, migrations: readonly string[]): Sqlite {
     const sqlite = translated(path, () => new Sqlite(path, new DatabaseSync(path)));

@@ -1,19 +1,24 @@
 /**
- * Where cloudsnaps live: a flat namespace of immutable-by-convention objects. Guarantees of every backend and every layer
- * (test/conformance/object-store.ts runs them):
+ * Where cloudsnaps live: a flat namespace of immutable-by-convention objects. Guarantees of every
+ * backend and every layer (test/conformance/object-store.ts runs them):
  *
  * - `put` is atomic: a reader sees the old object, the new one, or none; never a part.
- * - After `put` or `delete` resolves, `get`, `head` and `list` see it (strong read and list after write).
- * - `put` with `ifAbsent` creates the object or throws `store/exists`; of several contenders exactly one succeeds.
- *   Only where `capabilities.conditionalPut`; otherwise it throws `store/unsupported`.
- * - `get` returns exactly the bytes asked for, or throws `store/range` when the object is shorter, `store/not-found`
- *   when there is none. Never a short body.
+ * - After `put` or `delete` resolves, `get`, `head` and `list` see it (strong read and list after
+ *   write).
+ * - `put` with `ifAbsent` creates the object or throws `store/exists`; of several contenders
+ *   exactly one succeeds. Only where `capabilities.conditionalPut`; otherwise it throws
+ *   `store/unsupported`.
+ * - `get` returns exactly the bytes asked for, or throws `store/range` when the object is shorter,
+ *   `store/not-found` when there is none. Never a short body.
  * - `list` yields every key with the prefix, ascending by UTF-8 bytes, over all pages.
  * - `delete` is idempotent: a key that is not there is no error.
  * - Every other failure is a CloudvolError with one of STORE_ERROR_CODES.
  */
 export interface ObjectStore {
-  /** For people and logs: `directory:/var/lib/x`, `s3://bucket at endpoint`. Two stores with one location are one store. */
+  /**
+   * For people and logs: `directory:/var/lib/x`, `s3://bucket at endpoint`. Two stores with one
+   * location are one store.
+   */
   readonly location: string;
   readonly capabilities: StoreCapabilities;
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;

@@ -1,7 +1,16 @@
 import type { TaskId } from '../base/ids.ts';
 
 /** The words of the specification; printed as `Backup-Active`, `Restore-Done`, … */
-export const TASK_STATES = ['NotStarted', 'Queued', 'Active', 'Paused', 'Stopped', 'Aborted', 'Failed', 'Done'] as const;
+export const TASK_STATES = [
+  'NotStarted',
+  'Queued',
+  'Active',
+  'Paused',
+  'Stopped',
+  'Aborted',
+  'Failed',
+  'Done',
+] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_KINDS = ['Backup', 'Restore', 'Hydrate', 'Delete'] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];

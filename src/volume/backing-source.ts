@@ -1,6 +1,9 @@
 import type { Extent } from '../base/extent.ts';
 
-/** Order of service, always: a waiting reader, then what a reader will soon ask for, then the rest of the volume. */
+/**
+ * Order of service, always: a waiting reader, then what a reader will soon ask for, then the rest
+ * of the volume.
+ */
 export type FetchPriority = 'demand' | 'prefetch' | 'background';
 
 export interface FetchOptions {
@@ -15,8 +18,8 @@ export interface FetchedRun extends Extent {
 }
 
 /**
- * Where absent blocks come from. Implemented by restore/ on a cloud chain; the volume never sees the cloud.
- * Bytes are verified before they are returned: right bytes or an error.
+ * Where absent blocks come from. Implemented by restore/ on a cloud chain; the volume never sees
+ * the cloud. Bytes are verified before they are returned: right bytes or an error.
  */
 export interface BackingSource {
   /** Runs come in ascending order and cover the extent exactly. */

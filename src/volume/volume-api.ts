@@ -1,4 +1,6 @@
-/** What the rest of the program may do with a volume; `Volume` (volume.ts) is the implementation. */
+/**
+ * What the rest of the program may do with a volume; `Volume` (volume.ts) is the implementation.
+ */
 import type { Extent } from '../base/extent.ts';
 import type { Geometry } from '../base/geometry.ts';
 import type { VolumeId } from '../base/ids.ts';
@@ -14,7 +16,9 @@ export interface VolumeAttributes {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** The end of a chain in one repository, as this volume knows it. Replaced as a whole, atomically. */
+/**
+ * The end of a chain in one repository, as this volume knows it. Replaced as a whole, atomically.
+ */
 export interface ChainTip {
   /** Which repository: see Repository.id. */
   readonly repositoryId: string;
@@ -29,8 +33,9 @@ export interface ChainTip {
 }
 
 /**
- * The cloudsnap whose commit is about to begin. Written down before its manifest is put, so that a crash between that
- * and `commitChain` leaves no doubt which instant the manifest holds, and it can be adopted as the chain's end.
+ * The cloudsnap whose commit is about to begin. Written down before its manifest is put, so that a
+ * crash between that and `commitChain` leaves no doubt which instant the manifest holds, and it can
+ * be adopted as the chain's end.
  */
 export interface PendingCommit {
   readonly repositoryId: string;
@@ -47,13 +52,14 @@ export type FullReason =
   | 'requested'
   | 'period'
   | 'bits-lost' // the deltas since the chain's end are not complete
-  | 'parent-missing' // the manifest at the chain's end is gone from the repository, or is another one
+  | 'parent-missing' // the manifest at the chain's end is gone from the repository, or another
   | 'chain-unknown' // the repository shows cloudsnaps that this volume's chain does not name
   | 'geometry-changed'; // another block size, or a smaller volume, than at the chain's end
 
 /**
- * A point in time of a volume, held while writes go on (copy-before-write). Exactly one release() per view.
- * Once a view is broken (a copy failed, e.g. for want of space) every read throws `volume/view-broken`.
+ * A point in time of a volume, held while writes go on (copy-before-write). Exactly one release()
+ * per view. Once a view is broken (a copy failed, e.g. for want of space) every read throws
+ * `volume/view-broken`.
  */
 export interface FrozenView {
   readonly geometry: Geometry;
@@ -61,12 +67,16 @@ export interface FrozenView {
   readonly epoch: number;
   /** Time of the instant, ms since 1970 UTC. */
   readonly frozenAtMs: number;
-  /** What the view holds, ascending: for an incremental the OR of the deltas, for a full everything that may be non-zero. */
+  /**
+   * What the view holds, ascending: for an incremental the OR of the deltas, for a full everything
+   * that may be non-zero.
+   */
   extents(): Iterable<Extent>;
   readonly plannedBlocks: number;
   /**
-   * Reads blocks as they were at the instant into `target` (blockCount * blockBytes). Returns the runs of blocks that
-   * are not local and whose bytes come from the volume's backing source (their part of `target` is undefined).
+   * Reads blocks as they were at the instant into `target` (blockCount * blockBytes). Returns the
+   * runs of blocks that are not local and whose bytes come from the volume's backing source (their
+   * part of `target` is undefined).
    */
   readBlocks(extent: Extent, target: Uint8Array): Promise<readonly Extent[]>;
   /** The blocks were uploaded; the view need not preserve them any longer. */
@@ -83,23 +93,34 @@ export interface BackupSource {
   readonly id: VolumeId;
   readonly attributes: VolumeAttributes;
   chainTip(repositoryId: string): ChainTip | undefined;
-  /** One instant. `plan` fixes what the view preserves. Rejects with `volume/too-many-views` beyond six. */
+  /**
+   * One instant. `plan` fixes what the view preserves. Rejects with `volume/too-many-views` beyond
+   * six.
+   */
   freeze(plan: PlanKind): Promise<FrozenView>;
-  /** Whether deltas since the tip's base epoch are complete; false after a power cut or a rolled-back state directory. */
+  /**
+   * Whether deltas since the tip's base epoch are complete; false after a power cut or a
+   * rolled-back state directory.
+   */
   deltasCompleteSince(baseEpoch: number): boolean;
-  /** Success: the next incremental starts at tip.baseEpoch. Clears the pending commit. Durable when it resolves. */
+  /**
+   * Success: the next incremental starts at tip.baseEpoch. Clears the pending commit. Durable when
+   * it resolves.
+   */
   commitChain(tip: ChainTip): Promise<void>;
   pendingCommit(repositoryId: string): PendingCommit | undefined;
   /**
-   * Durable when it resolves; replaces the one before for the same repository. Deltas after `epoch` are kept apart from
-   * the older ones as long as the record stands, as they are for a chain's base epoch and for an open view.
+   * Durable when it resolves; replaces the one before for the same repository. Deltas after `epoch`
+   * are kept apart from the older ones as long as the record stands, as they are for a chain's base
+   * epoch and for an open view.
    */
   recordPendingCommit(pending: PendingCommit): Promise<void>;
   /** Forgets the tip and the pending commit: the next cloudsnap there is a full one. */
   dropChain(repositoryId: string): Promise<void>;
   /**
-   * Bytes of absent blocks; only while the volume has a backing source. A view that answered "not local" for a block may
-   * ask for it until its release, even if the block was overwritten or hydration completed in between.
+   * Bytes of absent blocks; only while the volume has a backing source. A view that answered "not
+   * local" for a block may ask for it until its release, even if the block was overwritten or
+   * hydration completed in between.
    */
   readAbsent(extent: Extent, signal: AbortSignal): Promise<Uint8Array>;
 }
