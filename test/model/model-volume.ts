@@ -145,6 +145,10 @@ export class ModelVolume implements BackupSource, HydrationTarget {
     return this.#state.tips.get(repositoryId);
   }
 
+  get pendingCommits(): Iterable<PendingCommit> {
+    return this.#state.pending.values();
+  }
+
   pendingCommit(repositoryId: string): PendingCommit | undefined {
     return this.#state.pending.get(repositoryId);
   }
@@ -217,8 +221,10 @@ export class ModelVolume implements BackupSource, HydrationTarget {
     for (const block of this.#absentWithin(run)) {
       const offset = (block - run.firstBlock) * blockBytes;
       const target = this.#block(this.#state.data, block);
-      if (run.data) target.set(run.data.subarray(offset, offset + blockBytes));
-      else target.fill(0);
+      if (run.data) {
+        target.set(run.data.subarray(offset, offset + blockBytes));
+        this.#state.allocated.add(block);
+      } else target.fill(0);
       this.#state.absent.delete(block);
     }
   }
@@ -240,14 +246,14 @@ export class ModelVolume implements BackupSource, HydrationTarget {
    * The volume as the next process finds it. After a power cut the open epoch's dirty bits are
    * lost.
    */
-  reopen(end: 'killed' | 'power-cut' = 'killed'): ModelVolume {
+  reopen(end: 'killed' | 'power-cut' = 'killed', source = this.#source): ModelVolume {
     this.kill();
     if (end === 'power-cut') {
       this.#state.deltas.set(this.#state.epoch, new Set());
       this.#state.lostThroughEpoch = this.#state.epoch++;
       this.#state.deltas.set(this.#state.epoch, new Set());
     }
-    return new ModelVolume(this.#state, this.#source);
+    return new ModelVolume(this.#state, source);
   }
 
   #change(block: number, bytes: Uint8Array): void {

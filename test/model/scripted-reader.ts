@@ -49,7 +49,7 @@ export class ScriptedReader implements CloudsnapReader {
         answer: (runs) => resolve(runs ?? own()),
         fail: reject,
       });
-      for (const watcher of [...this.#watchers]) watcher();
+      for (const watcher of this.#watchers) watcher();
     });
   }
 

@@ -14,7 +14,7 @@ const corrupt = () => new CloudvolError('cloudsnap/corrupt', 'block 3 is not wha
 async function open(clock = instantClock()) {
   const reader = new ScriptedReader();
   const events: string[] = [];
-  const log = createLog((line) => events.push(JSON.parse(line).event));
+  const log = createLog((line) => events.push((JSON.parse(line) as { event: string }).event));
   const { repository, entry } = reader;
   const source = await openChainSource({ repository, entry, clock, log });
   const read = (
