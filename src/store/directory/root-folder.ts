@@ -49,9 +49,8 @@ export class RootFolder {
    * below a file system that is not mounted.
    */
   async makeFolders(relative: string): Promise<FolderChain> {
-    const chain = new FolderChain(await this.openFolder(''));
+    const chain = new FolderChain(await this.#openRoot());
     try {
-      this.#requireIdentity(await chain.leaf.stat());
       let path = '';
       for (const name of relative === '' ? [] : relative.split('/')) {
         path = join(path, name);
@@ -69,8 +68,25 @@ export class RootFolder {
    * @throws `store/unavailable`
    */
   async requireThere(): Promise<void> {
+    const root = await this.#openRoot();
+    await root.close();
+  }
+
+  async #openRoot(): Promise<FileHandle> {
+    const root = await this.#openRootPath();
     try {
-      this.#requireIdentity(await lstat(this.path));
+      const { dev, ino } = await root.stat();
+      if (dev !== this.#identity.device || ino !== this.#identity.inode) throw this.#gone();
+      return root;
+    } catch (error) {
+      await root.close();
+      throw error;
+    }
+  }
+
+  async #openRootPath(): Promise<FileHandle> {
+    try {
+      return await this.openFolder('');
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') throw this.#gone();
       throw error;
@@ -104,11 +120,6 @@ export class RootFolder {
       await handle.close();
       throw error;
     }
-  }
-
-  #requireIdentity(found: { readonly dev: number; readonly ino: number }): void {
-    if (found.dev !== this.#identity.device || found.ino !== this.#identity.inode)
-      throw this.#gone();
   }
 
   #gone() {

@@ -19,3 +19,8 @@ export async function infosOf(store: ObjectStore, prefix = '', signal?: AbortSig
 export async function keysOf(store: ObjectStore, prefix = ''): Promise<string[]> {
   return (await infosOf(store, prefix)).map(({ key }) => key);
 }
+
+/** Whether all bytes are the same: one version, not a mixture of two. */
+export function isUniform(body: Uint8Array): boolean {
+  return Buffer.alloc(body.length, body[0]).equals(body);
+}
