@@ -56,7 +56,7 @@ const BY_REASON: readonly (readonly [pattern: RegExp, exit: ExitCode])[] = [
   [/^(denied|not-root|no-permission)$/, EXIT.noPermission],
   [/^no-space$/, EXIT.noSpace],
   [/^corrupt$/, EXIT.corrupt],
-  [/^(no-fuse|no-tool|missing|unavailable)/, EXIT.unavailable],
+  [/^(no-fuse|no-loop|unavailable)|missing$/, EXIT.unavailable],
   [/^(bad-|invalid)/, EXIT.usage],
 ];
 

@@ -54,10 +54,14 @@ export class ControlClient {
   #exchange(route: Route, input: object, signal: AbortSignal): Promise<{ status: number; body: unknown }> {
     const { path, rest } = placeInputs(route, input);
     const body = route.method === 'GET' ? undefined : JSON.stringify(rest);
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    // Node sends no length with the body of a DELETE unless it is told.
+    const headers = body !== undefined && {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    };
     return new Promise((resolve, reject) => {
       const outgoing = request(
-        { socketPath: this.socketPath, path, method: route.method, headers, signal, agent: false },
+        { socketPath: this.socketPath, path, method: route.method, headers: headers || {}, signal, agent: false },
         (answer) => {
           readJson(answer, this.socketPath).then(
             (value) => resolve({ status: answer.statusCode ?? 0, body: value }),

@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -82,6 +82,7 @@ export function buildServer(handlers: Handlers, log: Log): FastifyInstance {
     // Fastify's own choice drops unknown fields and turns "1" into 1: here both are mistakes to be told about.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
+  fastify.removeContentTypeParser('text/plain');
   fastify.setErrorHandler((error, request, reply) => sendError(error, request, reply, log));
   fastify.setNotFoundHandler((request, reply) => {
     const error = new CloudvolError(
@@ -174,8 +175,10 @@ function internal(error: unknown): CloudvolError {
 async function removeStaleSocket(path: string): Promise<void> {
   const outcome = await tryToConnect(path);
   if (outcome === 'ENOENT') return;
-  // ECONNREFUSED is the answer of a socket file whose process is gone; whatever else is there is left alone.
-  if (outcome === 'ECONNREFUSED') return rm(path, { force: true });
+  // Refused: a socket whose process is gone, or something else of that name, which is not ours to remove.
+  if (outcome === 'ECONNREFUSED' && (await lstat(path)).isSocket()) {
+    return rm(path, { force: true });
+  }
   throw outcome === undefined
     ? new CloudvolError('agent/already-running', `another agent answers on ${path}`, {
         hint: 'stop it first, or give this one another --runtime-dir',

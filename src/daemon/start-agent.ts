@@ -30,6 +30,9 @@ const RUNTIME_MODE = 0o750;
 /** How long a shutdown waits for tasks to clean up: below the 90 s after which systemd kills. */
 const STOP_TASKS_MS = 30_000;
 
+/** How long it waits for calls that are under way (a mount, a mkfs) before their connections are cut. */
+const STOP_CALLS_MS = 20_000;
+
 export interface AgentOptions {
   readonly config: AgentConfig;
   readonly domain: Domain;
@@ -69,7 +72,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log.info('agent.started', { pid: process.pid, socket: config.socketPath, version: packageVersion() });
     return { close: () => stack.disposeAsync() };
   } catch (error) {
-    await stack.disposeAsync();
+    // The first error is the one to hear of; what goes wrong while undoing is a consequence.
+    await stack.disposeAsync().catch((later: unknown) => log.error('agent.not-undone', { error: later }));
     throw error;
   }
 }
@@ -125,9 +129,9 @@ async function serve(options: AgentOptions, opened: Opened, stack: AsyncDisposab
     log,
   });
   stack.defer(async () => {
-    // Those who wait for a task are answered now; the call that is at work is waited for.
+    // Those who wait for a task are answered now; calls that are at work are waited for.
     stopping.abort();
-    await server.close();
+    await server.close(STOP_CALLS_MS);
   });
 }
 

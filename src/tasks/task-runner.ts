@@ -34,9 +34,6 @@ export const MAX_QUEUED = 1000;
  */
 const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = { Backup: 4, Restore: 4, Hydrate: 8, Delete: 4 };
 
-/** How much of the progress a crash may forget, against a synced write to the database each time. */
-const SAVE_PROGRESS_MS = 5000;
-
 /** A task that notes in a loop must not grow the database; the first notes tell the cause. */
 const MAX_NOTES = 50;
 
@@ -66,7 +63,6 @@ interface Entry {
   readonly lane: string | undefined;
   readonly controller: AbortController;
   readonly ended: PromiseWithResolvers<TaskRecord>;
-  savedMs: number;
 }
 
 export class TaskRunner {
@@ -113,7 +109,6 @@ export class TaskRunner {
       lane: spec.lane,
       controller: new AbortController(),
       ended: Promise.withResolvers(),
-      savedMs: record.createdMs,
     };
     this.#entries.set(record.id, entry);
     this.#schedule();
@@ -240,20 +235,19 @@ export class TaskRunner {
     return {
       id: entry.record.id,
       signal: entry.controller.signal,
-      progress: (update) => this.#progress(entry, update),
-      note: (sentence) => {
-        if (entry.record.info.length >= MAX_NOTES) return;
-        this.#change(entry, { info: [...entry.record.info, sentence] });
+      progress: (update) => {
+        const { cloudsnapId } = entry.record;
+        entry.record = { ...entry.record, ...update };
+        if (entry.record.cloudsnapId !== cloudsnapId) this.#save(entry);
       },
-      result: (values) => this.#change(entry, { result: { ...entry.record.result, ...values } }),
+      note: (sentence) => {
+        const { info } = entry.record;
+        if (info.length < MAX_NOTES) entry.record = { ...entry.record, info: [...info, sentence] };
+      },
+      result: (values) => {
+        entry.record = { ...entry.record, result: { ...entry.record.result, ...values } };
+      },
     };
-  }
-
-  #progress(entry: Entry, update: Parameters<TaskContext['progress']>[0]): void {
-    const isNamed = update.cloudsnapId !== undefined && update.cloudsnapId !== entry.record.cloudsnapId;
-    entry.record = { ...entry.record, ...update };
-    const now = this.#clock.nowMs();
-    if (isNamed || now - entry.savedMs >= SAVE_PROGRESS_MS) this.#save(entry);
   }
 
   #change(entry: Entry, change: Partial<TaskRecord>): void {
@@ -261,8 +255,8 @@ export class TaskRunner {
     this.#save(entry);
   }
 
+  /** A synced write stops the event loop for milliseconds: on a change of state or name, not for every step. */
   #save(entry: Entry): void {
-    entry.savedMs = this.#clock.nowMs();
     try {
       this.#table.update(entry.record);
       if (entry.record.endedMs !== null) this.#table.prune();
