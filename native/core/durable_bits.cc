@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <new>
 
 #include "core/aligned_buffer.h"
 #include "core/crc32c.h"
@@ -117,16 +118,30 @@ int DurableBits::WriteAll(const Bitmap& source) {
 
 int DurableBits::Sync() const { return fdatasync(fd_.get()) == 0 ? 0 : errno; }
 
-int SaveBits(const std::string& path, const Bitmap& bits, uint64_t tag) {
-  const std::string fresh = path + ".new";
+namespace {
+
+int WriteNew(const std::string& path, const Bitmap& bits, uint64_t tag) {
   try {
-    DurableBits durable = DurableBits::Create(fresh, bits.size(), tag);
+    DurableBits durable = DurableBits::Create(path, bits.size(), tag);
     if (const int error = durable.WriteAll(bits)) return error;
-    if (const int error = durable.Sync()) return error;
+    return durable.Sync();
   } catch (const Failure& failure) {
     return failure.error();
+  } catch (const std::bad_alloc&) {
+    // The caller has dirty bits in its hands that must not be lost on the way of an exception.
+    return ENOMEM;
   }
-  return rename(fresh.c_str(), path.c_str()) == 0 ? SyncFolderOf(path) : errno;
+}
+
+}  // namespace
+
+int SaveBits(const std::string& path, const Bitmap& bits, uint64_t tag) {
+  const std::string fresh = path + ".new";
+  int error = WriteNew(fresh, bits, tag);
+  if (!error && rename(fresh.c_str(), path.c_str()) != 0) error = errno;
+  if (!error) return SyncFolderOf(path);
+  unlink(fresh.c_str());
+  return error;
 }
 
 void MergeBits(const std::vector<std::string>& sources, const std::string& target, uint64_t bits, uint64_t tag) {

@@ -34,6 +34,11 @@ size_t FileBytes(uint64_t bits) {
   return kPageBytes + (words + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
+struct RemovedAtEnd {
+  const std::string& path;
+  ~RemovedAtEnd() { unlink(path.c_str()); }
+};
+
 void Put(char (&target)[64], const std::string& text) {
   if (text.size() >= sizeof target) throw Failure(EINVAL, "the identity of live bits is too long");
   std::memcpy(target, text.c_str(), text.size() + 1);
@@ -80,6 +85,8 @@ LiveBits LiveBits::Create(const std::string& path, const LiveIdentity& identity,
   if (unlink(fresh.c_str()) != 0 && errno != ENOENT) ThrowErrno("remove " + fresh);
   const UniqueFd fd(open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) ThrowErrno("create " + fresh);
+  // Whatever happens below, the memory of a file that is not used is given back.
+  const RemovedAtEnd removed{fresh};
   LiveBits live;
   live.path_ = path;
   live.epoch_ = epoch;
@@ -93,7 +100,6 @@ LiveBits LiveBits::Create(const std::string& path, const LiveIdentity& identity,
   Put(header.session, identity.session);
   std::memcpy(live.memory_, &header, sizeof header);
   if (link(fresh.c_str(), path.c_str()) != 0) ThrowErrno("create " + path);
-  unlink(fresh.c_str());
   return live;
 }
 
