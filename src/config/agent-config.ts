@@ -12,13 +12,13 @@ export interface AgentConfig {
   /** Socket and attached volumes: what means nothing after a reboot. */
   readonly runtimeDir: string;
   readonly socketPath: string;
-  /** Bits that outlive the process but not the power; should lie in memory (tmpfs). */
+  /** Where bits that outlive the process but not the power would lie, if that is in memory (tmpfs). */
   readonly liveDir: string;
   readonly logLevel: LogLevel;
 }
 
 interface Setting {
-  readonly flag: 'state-dir' | 'runtime-dir' | 'live-dir' | 'log-level';
+  readonly flag: 'state-dir' | 'runtime-dir' | 'log-level';
   readonly env: string;
   readonly value: string;
   readonly about: string;
@@ -39,12 +39,6 @@ const SETTINGS: readonly Setting[] = [
     env: 'CLOUDVOL_RUNTIME_DIR',
     value: DEFAULT_RUNTIME_DIR,
     about: 'agent.sock, and volumes/<name> for each attached volume',
-  },
-  {
-    flag: 'live-dir',
-    env: 'CLOUDVOL_LIVE_DIR',
-    value: '<runtime-dir>/live',
-    about: 'dirty and present bits in use; a tmpfs',
   },
   { flag: 'log-level', env: 'CLOUDVOL_LOG_LEVEL', value: 'info', about: LOG_LEVELS.join(', ') },
 ];
@@ -81,7 +75,6 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
   };
   const stateDir = path('state-dir', DEFAULT_STATE_DIR);
   const runtimeDir = path('runtime-dir', DEFAULT_RUNTIME_DIR);
-  const liveDir = path('live-dir', join(runtimeDir, 'live'));
   const socketPath = agentSocketPath(runtimeDir);
   const tooLong = socketPathProblem(socketPath);
   if (tooLong) problems.push(`${tooLong}: choose a shorter --runtime-dir`);
@@ -89,6 +82,7 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
   const logLevel = LOG_LEVELS.find((level) => level === value('log-level', 'info'));
   if (!logLevel) problems.push(`--log-level must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0 || !logLevel) throw invalid(problems);
+  const liveDir = join(runtimeDir, 'live');
   return { stateDir, runtimeDir, liveDir, socketPath, logLevel };
 }
 

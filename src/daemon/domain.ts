@@ -40,7 +40,7 @@ export interface ManagedVolume extends BackupSource, HydrationTarget {
   readonly status: string;
   /** Where its absent blocks come from; undefined once it is hydrated. */
   readonly backingSource: BackingSource | undefined;
-  attach(options: { loop?: boolean }): Promise<unknown>;
+  attach(options: { loop: boolean }): Promise<unknown>;
   detach(): Promise<void>;
   mount(directory: string): Promise<void>;
   unmount(): Promise<void>;

@@ -2,7 +2,7 @@ import { CloudvolError } from '../base/errors.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { packageVersion } from '../base/version.ts';
-import { agentUsage, parseAgentConfig, type AgentConfig } from '../config/agent-config.ts';
+import { agentUsage, parseAgentConfig } from '../config/agent-config.ts';
 import type { Domain } from './domain.ts';
 import { notifySystemdReady } from './notify-systemd.ts';
 import { startAgent } from './start-agent.ts';
@@ -19,7 +19,7 @@ const END_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 /** The whole life of an agent process, from its options to its exit code. */
 export async function runAgent(
   args: readonly string[],
-  openDomain: (config: AgentConfig, log: Log) => Domain | Promise<Domain>,
+  openDomain: (log: Log) => Promise<Domain>,
 ): Promise<number> {
   if (args.includes('--help')) return print(agentUsage());
   if (args.includes('--version')) return print(packageVersion());
@@ -30,7 +30,7 @@ export async function runAgent(
     const config = parseAgentConfig(args, process.env);
     const log = createLog((line) => process.stderr.write(`${line}\n`), config.logLevel);
     crashLoudly(log);
-    const domain = await openDomain(config, log);
+    const domain = await openDomain(log);
     const agent = await startAgent({ config, domain, clock: systemClock, log });
     notifySystemdReady(process.env, log);
     const signal = await ending;

@@ -1,0 +1,53 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { runBackup } from '../backup/run-backup.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { openRepository } from '../cloudsnap/repository.ts';
+import { FuseFrontend } from '../frontend/fuse.ts';
+import { loadNative } from '../native.ts';
+import { openChainSource } from '../restore/chain-source.ts';
+import { hydrate } from '../restore/hydrate.ts';
+import { openStore } from '../store/open-store.ts';
+import { readBootId } from '../volume/boot-id.ts';
+import { chooseLiveDirectory } from '../volume/live-directory.ts';
+import { VolumeCatalog } from '../volume/volume-catalog.ts';
+import type { Domain } from './domain.ts';
+
+/** Of the free space, what cloudsnaps under way may use to keep blocks that writers replace: the rest is the writers'. */
+const SIDE_SHARE = 1 / 4;
+
+/** The real volumes, stores and recipes. @throws CloudvolError `native/missing` */
+export function openDomain(clock: Clock, log: Log): Domain {
+  const native = loadNative();
+  return {
+    async openVolumes({ config, openBacking }) {
+      const { stateDir, runtimeDir } = config;
+      return VolumeCatalog.open({
+        stateDir,
+        liveDir: await chooseLiveDirectory(config.liveDir, stateDir),
+        native,
+        frontend: new FuseFrontend({ directory: join(runtimeDir, 'volumes'), log }),
+        bootId: readBootId(),
+        maxSideBytes: await sideBytesOf(stateDir),
+        openBacking,
+        clock,
+        log,
+      });
+    },
+    openStore: (settings) => openStore({ ...settings, create: true }, { clock, log }),
+    openRepository: (store, clusterId) => openRepository({ store, clusterId, clock, log }),
+    recipes: {
+      runBackup,
+      openChainSource: (repository, entry, signal) =>
+        openChainSource({ repository, entry, clock, log, ...(signal && { signal }) }),
+      hydrate: (target, source, task) => hydrate(target, source, {}, task),
+    },
+  };
+}
+
+async function sideBytesOf(stateDir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(stateDir);
+  return Math.floor(bavail * bsize * SIDE_SHARE);
+}
