@@ -1,6 +1,10 @@
-import type { SeededRandom } from '../../src/base/seeded-random.ts';
+import { type SeededRandom, seededRandom } from '../../src/base/seeded-random.ts';
 import type { ModelVolume } from './model-volume.ts';
 
+/**
+ * New content is cut from here at any offset: random enough, and far cheaper than new random bytes.
+ */
+const POOL = seededRandom(1).bytes(1 << 20);
 /** Longest write or trim of a random change, in blocks. */
 const MAX_BLOCKS = 6;
 
@@ -18,7 +22,10 @@ export function changeAtRandom(volume: ModelVolume, random: SeededRandom): void 
   else if (kind < 0.4) {
     const offset = firstBlock * blockBytes;
     volume.write(firstBlock, volume.truth.slice(offset, offset + bytes));
-  } else volume.write(firstBlock, random.bytes(bytes));
+  } else {
+    const offset = random.below(POOL.length - bytes);
+    volume.write(firstBlock, POOL.subarray(offset, offset + bytes));
+  }
 }
 
 export function changeManyAtRandom(volume: ModelVolume, random: SeededRandom, times: number): void {

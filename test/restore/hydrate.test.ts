@@ -16,7 +16,9 @@ const zeros = new Uint8Array(4 << 20);
 
 /** Serves an image; every other 8 MiB of it are zero. `onRead` may wait, or fail. */
 function imageSource(seed: number) {
-  const image = seededRandom(seed).bytes(geometry.sizeBytes);
+  const image = new Uint8Array(
+    Buffer.alloc(geometry.sizeBytes, seededRandom(seed).bytes(geometry.blockBytes + 1)),
+  );
   for (let offset = 0; offset < image.length; offset += 16 << 20) {
     image.fill(0, offset, offset + (8 << 20));
   }
