@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { withDeadline } from '../../base/deadline.ts';
+import { withDeadline, withStepDeadline, type DeadlineOptions } from '../../base/deadline.ts';
 import type { GetOptions, ObjectInfo, ObjectStore, PutOptions } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
 
@@ -10,7 +10,7 @@ export const SLOWEST_BYTES_PER_SECOND = 128 << 10;
 /** What a body of unknown length is taken for: the largest pack. */
 const ASSUMED_BODY_BYTES = 32 << 20;
 
-export interface DeadlineOptions {
+export interface DeadlineStoreOptions {
   readonly clock: Clock;
   /** Time limit of a request besides its body. Default: REQUEST_LIMIT_MS. */
   readonly requestLimitMs?: number;
@@ -18,14 +18,18 @@ export interface DeadlineOptions {
 
 /**
  * Cuts calls that hang: each request has a time limit that grows with its body; after that its caller goes on with
- * `store/unavailable`, whether or not the backend heeds the abort. A listing may take that long for each of its steps.
+ * `store/unavailable`, whether or not the backend heeds the abort. A listing may take that long for each of its steps, and is cut
+ * after at most twice as long.
  */
 export class DeadlineStore implements ObjectStore {
   readonly #next: ObjectStore;
   readonly #clock: Clock;
   readonly #requestLimitMs: number;
 
-  constructor(next: ObjectStore, { clock, requestLimitMs = REQUEST_LIMIT_MS }: DeadlineOptions) {
+  constructor(
+    next: ObjectStore,
+    { clock, requestLimitMs = REQUEST_LIMIT_MS }: DeadlineStoreOptions,
+  ) {
     this.#next = next;
     this.#clock = clock;
     this.#requestLimitMs = requestLimitMs;
@@ -61,24 +65,11 @@ export class DeadlineStore implements ObjectStore {
     );
   }
 
-  async *list(
-    prefix: string,
-    options: { readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<ObjectInfo> {
-    const cut = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, cut.signal]) : cut.signal;
-    const listing = this.#next.list(prefix, { signal })[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const step = await this.#bound(`list ${prefix}`, 0, options.signal, () => listing.next());
-        if (step.done) return;
-        yield step.value;
-      }
-    } finally {
-      cut.abort();
-      // Not awaited: a generator queues this behind the step that hangs. What it throws has been reported by that step.
-      listing.return?.().catch(() => {});
-    }
+  list(prefix: string, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<ObjectInfo> {
+    return withStepDeadline(
+      (signal) => this.#next.list(prefix, { signal }),
+      this.#options(`list ${prefix}`, 0, options.signal),
+    );
   }
 
   delete(keys: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -97,17 +88,19 @@ export class DeadlineStore implements ObjectStore {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    return withDeadline(work, this.#options(action, bodyBytes, signal));
+  }
+
+  #options(action: string, bodyBytes: number, signal: AbortSignal | undefined): DeadlineOptions {
     const limitMs = this.#requestLimitMs + (bodyBytes / SLOWEST_BYTES_PER_SECOND) * 1000;
-    return withDeadline(work, {
+    const seconds = Math.round(limitMs / 1000);
+    const message = `${this.location} did not answer within ${seconds} s: ${action}`;
+    const hint = 'check the network to the store and its load';
+    return {
       limitMs,
       clock: this.#clock,
       signal,
-      timedOut: () =>
-        storeError(
-          'store/unavailable',
-          `${this.location} did not answer within ${Math.round(limitMs / 1000)} s: ${action}`,
-          { hint: 'check the network to the store and its load' },
-        ),
-    });
+      timedOut: () => storeError('store/unavailable', message, { hint }),
+    };
   }
 }
