@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import { geometryOf } from '../../src/base/geometry.ts';
+import { DirectoryStore } from '../../src/store/directory.ts';
 import { Lab } from '../model/lab.ts';
 import { changeManyAtRandom } from '../model/random-changes.ts';
 
@@ -34,4 +38,19 @@ test('a full one that was asked for starts a new period', async (t) => {
     kinds += entry.manifest.parent ? 'i' : 'F';
   }
   t.is(kinds, 'FiiFiiiiiiFi');
+});
+
+test('a chain in a directory restores equal, also by the next process', async (t) => {
+  const path = await mkdtemp(join(tmpdir(), 'cloudvol-chain-'));
+  t.teardown(() => rm(path, { recursive: true }));
+  const random = seededRandom(4);
+  const lab = await Lab.open({ disks: [await DirectoryStore.open({ path })] });
+  for (let i = 0; i < 9; i++) {
+    changeManyAtRandom(lab.volume, random, 10);
+    await lab.backup();
+    if (i % 4 === 0) await lab.restart();
+  }
+  const visible = await lab.visible();
+  t.is(visible.map((entry) => (entry.manifest.parent ? 'i' : 'F')).join(''), 'FiiiiiiFi');
+  for (const entry of visible) t.deepEqual(await lab.wrongBlocks(entry), []);
 });

@@ -129,3 +129,24 @@ test('manifest-last: nothing is visible before the commit, and after it nothing 
   );
   t.true(puts.length > 1);
 });
+
+test('an adopted cloudsnap stays adopted when the backup that adopted it fails', async (t) => {
+  const random = seededRandom(SEED);
+  const lab = await Lab.open();
+  changeManyAtRandom(lab.volume, random, 10);
+  lab.onStep = (name) => {
+    if (name === 'commitChain') lab.kill();
+  };
+  await t.throwsAsync(lab.backup());
+  lab.onStep = () => {};
+  await lab.restart();
+  changeManyAtRandom(lab.volume, random, 10);
+  lab.onStep = (name) => {
+    if (name === 'recordPendingCommit done') throw new Error('broken just before the commit');
+  };
+  await t.throwsAsync(lab.backup(), { message: 'broken just before the commit' });
+  lab.onStep = () => {};
+  const next = await lab.backup();
+  t.is(next.manifest.incrementals, 1);
+  t.deepEqual(await unsound(lab), []);
+});
