@@ -172,7 +172,8 @@ bool FuseSession::ServeOne(int fd, const AlignedBuffer& buffer, int& error) {
   }
   Request request{fd, {}, start + sizeof(fuse_in_header), static_cast<size_t>(length) - sizeof(fuse_in_header)};
   std::memcpy(&request.header, start, sizeof request.header);
-  Handle(request);
+  // The page after a READ's headers, where a WRITE's payload would lie, takes the bytes that are read.
+  Handle(request, buffer.data() + kPageBytes);
   return true;
 }
 
@@ -208,15 +209,12 @@ bool FuseSession::NegotiateInit(const Request& request) {
 
 // --- the requests ---------------------------------------------------------------------------------------------------
 
-void FuseSession::Handle(const Request& request) {
+void FuseSession::Handle(const Request& request, std::byte* scratch) {
   switch (request.header.opcode) {
-    case FUSE_READ: {
-      static thread_local AlignedBuffer target(fuse::kMaxWriteBytes);
-      return Perform(request, target.data());
-    }
+    case FUSE_READ:
     case FUSE_WRITE:
     case FUSE_FALLOCATE:
-      return Perform(request, nullptr);
+      return Perform(request, scratch);
     case FUSE_FSYNC:
       return Reply(request.fd, request.header.unique, overlay_->Flush());
     case FUSE_GETATTR:

@@ -43,7 +43,7 @@ class FuseSession {
   bool ServeOne(int fd, const AlignedBuffer& buffer, int& error);
   bool NegotiateInit(const Request& request);
   void StartOtherThreads();
-  void Handle(const Request& request);
+  void Handle(const Request& request, std::byte* scratch);
   void Perform(const Request& request, std::byte* scratch);
   void Finish(const Request& request, const Outcome& outcome, const void* body, size_t length);
   void OnThreadEnd(int error);
