@@ -37,9 +37,11 @@ export async function withDeadline<T>(
 }
 
 /**
- * The same for the steps of an async iteration: each may take `limitMs`; one that hangs is cut after at most twice that.
- * One timer watches all steps, since an iteration may have very many. Time that the reader takes does not count.
- * @param open starts the iteration; its signal is aborted when it is cut, aborted or left by its reader.
+ * The same for the steps of an async iteration: each may take `limitMs`; one that hangs is cut
+ * after at most twice that. One timer watches all steps, since an iteration may have very many.
+ * Time that the reader takes does not count.
+ * @param open starts the iteration; its signal is aborted when it is cut, aborted or left by its
+ * reader.
  * @throws `timedOut()`, the outer signal's reason, or what the iteration throws.
  */
 export async function* withStepDeadline<T>(
@@ -74,7 +76,8 @@ export async function* withStepDeadline<T>(
   } finally {
     ended.abort();
     cut.abort();
-    // Not awaited: a generator queues this behind a step that hangs. What it throws, that step has told already.
+    // Not awaited: a generator queues this behind a step that hangs. What it throws, that step has
+    // told already.
     steps.return?.().catch(() => {});
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { beyondEnd } from './store-error.ts';
+import type { CloudvolError } from '../base/errors.ts';
+import { storeError } from './store-error.ts';
 
 /** Bytes `offset … offset + length - 1`; length > 0. */
 export interface ByteRange {
@@ -26,4 +27,13 @@ export function resolveRange(
   if (!range) return { offset: 0, length: sizeBytes };
   if (range.offset + range.length > sizeBytes) throw beyondEnd(key, range, sizeBytes);
   return range;
+}
+
+function beyondEnd(key: string, range: ByteRange, sizeBytes: number): CloudvolError {
+  const { offset, length } = range;
+  return storeError(
+    'store/range',
+    `${key} has ${sizeBytes} bytes, too few to read ${length} at ${offset}`,
+    { details: { key, offset, length, sizeBytes } },
+  );
 }

@@ -1,12 +1,13 @@
 /**
- * What a key may look like. One rule for every backend, the strictest of each, so that a repository can be copied from
- * one to another key by key:
+ * What a key may look like. One rule for every backend, the strictest of each, so that a repository
+ * can be copied from one to another key by key:
  *
- * - 1 … MAX_KEY_BYTES bytes of well-formed Unicode (S3, Google: 1,024 bytes of UTF-8; Azure: 1,024 characters);
- * - segments between slashes are not empty, have at most MAX_SEGMENT_BYTES, and do not end in a dot (Azure drops such
- *   dots; this also shuts out `.` and `..`);
- * - no control characters, U+FFFE or U+FFFF (an XML 1.0 listing cannot carry them), no backslash (Azure's client makes
- *   it a slash).
+ * - 1 … MAX_KEY_BYTES bytes of well-formed Unicode (S3, Google: 1,024 bytes of UTF-8; Azure: 1,024
+ *   characters);
+ * - segments between slashes are not empty, have at most MAX_SEGMENT_BYTES, and do not end in a dot
+ *   (Azure drops such dots; this also shuts out `.` and `..`);
+ * - no control characters, U+FFFE or U+FFFF (an XML 1.0 listing cannot carry them), no backslash
+ *   (Azure's client makes it a slash).
  */
 import { storeError } from './store-error.ts';
 import { MAX_KEY_BYTES } from './object-store.ts';
@@ -26,7 +27,8 @@ export function checkKey(key: string): void {
 }
 
 /**
- * A prefix is the beginning of a key, so its last segment may be cut off anywhere; the empty prefix means every key.
+ * A prefix is the beginning of a key, so its last segment may be cut off anywhere; the empty prefix
+ * means every key.
  * @throws CloudvolError `store/bad-key` when no key can begin so.
  */
 export function checkPrefix(prefix: string): void {
@@ -39,7 +41,10 @@ export function isKeySegment(name: string): boolean {
   return name !== '' && brokenText(name) === undefined && brokenSegment([name]) === undefined;
 }
 
-/** Everything before the last slash, and what follows it; the folder of a key without a slash is `''`. */
+/**
+ * Everything before the last slash, and what follows it; the folder of a key without a slash is
+ * `''`.
+ */
 export function splitKey(key: string): { readonly folder: string; readonly name: string } {
   const slash = key.lastIndexOf('/');
   return { folder: key.slice(0, Math.max(slash, 0)), name: key.slice(slash + 1) };
@@ -56,7 +61,10 @@ export function compareKeys(left: string, right: string): number {
   return left.length - right.length;
 }
 
-/** UTF-16 sorts surrogates, which stand for U+10000 and above, before U+E000 … U+FFFF: move them behind. */
+/**
+ * UTF-16 sorts surrogates, which stand for U+10000 and above, before U+E000 … U+FFFF: move them
+ * behind.
+ */
 function codePointRank(codeUnit: number): number {
   if (codeUnit < 0xd800) return codeUnit;
   return codeUnit < 0xe000 ? codeUnit + 0x2000 : codeUnit - 0x800;

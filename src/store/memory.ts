@@ -28,7 +28,10 @@ const CAPABILITIES: StoreCapabilities = {
   batchDelete: 1000,
 };
 
-/** The store's contract on a Map: for tests, and the reference that the other backends are compared with. */
+/**
+ * The store's contract on a Map: for tests, and the reference that the other backends are compared
+ * with.
+ */
 export class MemoryStore implements ObjectStore {
   readonly location = `memory:${randomUUID()}`;
   readonly capabilities: StoreCapabilities;

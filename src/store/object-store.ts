@@ -6,12 +6,16 @@
  * - After `put` or `delete` resolves, `get`, `head` and `list` see it (strong read and list after
  *   write).
  * - `put` with `ifAbsent` creates the object or throws `store/exists`; of several contenders
- *   exactly one succeeds. Only where `capabilities.conditionalPut`; otherwise it throws
- *   `store/unsupported`.
+ *   exactly one succeeds, if they put different bytes (a lost answer is recognised by them). Only
+ *   where `capabilities.conditionalPut`; otherwise it throws `store/unsupported`.
  * - `get` returns exactly the bytes asked for, or throws `store/range` when the object is shorter,
  *   `store/not-found` when there is none. Never a short body.
  * - `list` yields every key with the prefix, ascending by UTF-8 bytes, over all pages.
  * - `delete` is idempotent: a key that is not there is no error.
+ * - Keys are what src/store/key.ts takes. `a` and `a/b` are never both objects: the second is
+ *   `store/unsupported` where folders are real, so nobody may count on it.
+ * - `put` of more than `capabilities.maxObjectBytes` is `store/unsupported`.
+ * - An aborted signal ends the call with the signal's own reason.
  * - Every other failure is a CloudvolError with one of STORE_ERROR_CODES.
  */
 export interface ObjectStore {
@@ -60,7 +64,7 @@ export const STORE_ERROR_CODES = [
   'store/exists', // put ifAbsent lost
   'store/range', // the object is shorter than the range asked for
   'store/unsupported', // the backend cannot do this at all
-  'store/bad-key', // a key that no backend takes (empty, `..`, control bytes, over 1,024 bytes)
+  'store/bad-key', // a key that key.ts refuses (empty, `..`, control bytes, over 1,024 bytes)
   'store/denied', // wrong or insufficient credentials
   'store/full', // no space or quota left
   'store/corrupt', // the body is not what was stored (length or checksum)

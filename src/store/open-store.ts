@@ -31,16 +31,22 @@ export interface OpenedStore extends ObjectStore {
   metrics(): StoreMetrics;
 }
 
-/** Enough to fill a line with 20 ms of latency by 1 MiB reads; at 32 MiB each, puts stay within 512 MiB. */
+/**
+ * Enough to fill a line with 20 ms of latency by 1 MiB reads; at 32 MiB each, puts stay within 512
+ * MiB.
+ */
 export const MAX_REQUESTS = 16;
 
 /**
  * Opens a backend and puts the layers on it, from the outside in:
  *
- * - retry: outermost, so that who waits for the next attempt holds no slot and every attempt is paced and counted;
- * - limit: outside the deadline, so that waiting for a slot or for the line is not mistaken for a store that hangs;
+ * - retry: outermost, so that who waits for the next attempt holds no slot and every attempt is
+ *   paced and counted;
+ * - limit: outside the deadline, so that waiting for a slot or for the line is not mistaken for a
+ *   store that hangs;
  * - deadline: cuts one attempt, gives its slot back and lets retry go on;
- * - metrics: next to the backend, where every attempt passes once: this is what a provider sees and charges for.
+ * - metrics: next to the backend, where every attempt passes once: this is what a provider sees and
+ *   charges for.
  *
  * @throws CloudvolError what the backend's open throws, e.g. `store/not-found`
  */

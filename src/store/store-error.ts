@@ -1,5 +1,4 @@
 import { CloudvolError, type ErrorDetails } from '../base/errors.ts';
-import type { ByteRange } from './byte-range.ts';
 import type { StoreErrorCode } from './object-store.ts';
 
 /** A CloudvolError whose code is one that the store's contract names. */
@@ -21,16 +20,6 @@ export function alreadyExists(key: string, location: string): CloudvolError {
   return storeError('store/exists', `${location} already holds an object ${key}`, {
     details: { key, location },
   });
-}
-
-/** The range asked for reaches beyond the end of the object. */
-export function beyondEnd(key: string, range: ByteRange, sizeBytes: number): CloudvolError {
-  const { offset, length } = range;
-  return storeError(
-    'store/range',
-    `${key} has ${sizeBytes} bytes, too few to read ${length} at ${offset}`,
-    { details: { key, offset, length, sizeBytes } },
-  );
 }
 
 export function tooLarge(key: string, sizeBytes: number, maxObjectBytes: number): CloudvolError {

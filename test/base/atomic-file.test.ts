@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readFileIfPresent, writeFileAtomically } from '../../src/base/atomic-file.ts';
 
-test('what was written is read back, whole, by its owner only, with nothing left beside it', async (t) => {
+test('what was written is read back whole, with nothing left beside it', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'cloudvol-atomic-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const path = join(folder, 'state.json');

@@ -5,7 +5,9 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until a test moves it. Sleepers wake in the order of their due times. */
+/**
+ * A clock that stands still until a test moves it. Sleepers wake in the order of their due times.
+ */
 export class ManualClock implements Clock {
   #nowMs: number;
   readonly #sleepers = new Set<Sleeper>();

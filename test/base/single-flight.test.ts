@@ -42,7 +42,7 @@ test('one caller may give up; the work goes on for the others', async (t) => {
   t.false(workSignal?.aborted, 'work that ended is not aborted afterwards');
 });
 
-test('when the last caller gives up the work is aborted, and a newcomer starts afresh', async (t) => {
+test('when the last caller gives up, the work is aborted and forgotten', async (t) => {
   const flights = new SingleFlight<number, string>();
   const controller = new AbortController();
   const aborted = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 /**
- * The contract of src/store/object-store.ts as tests: the test file of a backend or a layer calls it with a way to open
- * one. What a store cannot do, by its capabilities, is tested to be refused.
+ * The contract of src/store/object-store.ts as tests: the test file of a backend or a layer calls
+ * it with a way to open one. What a store cannot do, by its capabilities, is tested to be refused.
  */
 import test, { type ExecutionContext } from 'ava';
 import type { ObjectStore } from '../../src/store/object-store.ts';

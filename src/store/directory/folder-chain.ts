@@ -1,6 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** The open folders from the root down to one of them: what must reach the disk for a new name in the last to last. */
+/**
+ * The open folders from the root down to one of them: what must reach the disk for a new name in
+ * the last to last.
+ */
 export class FolderChain {
   readonly #folders: FileHandle[];
 
@@ -18,9 +21,9 @@ export class FolderChain {
   }
 
   /**
-   * Makes every name on the way durable. All of them each time, also those that were there before: another writer may
-   * have made a folder a moment ago and not have come to its fsync. Measured on ext4: about 0.2 ms for a clean folder,
-   * against 1–15 ms for the object itself.
+   * Makes every name on the way durable. All of them each time, also those that were there before:
+   * another writer may have made a folder a moment ago and not have come to its fsync. Measured on
+   * ext4: about 0.2 ms for a clean folder, against 1–15 ms for the object itself.
    */
   async sync(): Promise<void> {
     await Promise.all(this.#folders.map((folder) => folder.sync()));

@@ -1,8 +1,9 @@
 /**
- * Paths that cannot leave the store's root. Node has no openat(2), so every open is checked afterwards: the kernel says
- * where the descriptor really leads (/proc/self/fd), and that must be the plain path that was asked for; with a symbolic
- * link anywhere in the path it is not. Names are then created, renamed and removed through the checked descriptor of
- * their folder (`/proc/self/fd/N/name`), which no later change of the path can redirect.
+ * Paths that cannot leave the store's root. Node has no openat(2), so every open is checked
+ * afterwards: the kernel says where the descriptor really leads (/proc/self/fd), and that must be
+ * the plain path that was asked for; with a symbolic link anywhere in the path it is not. Names are
+ * then created, renamed and removed through the checked descriptor of their folder
+ * (`/proc/self/fd/N/name`), which no later change of the path can redirect.
  */
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readlink, type FileHandle } from 'node:fs/promises';
@@ -31,7 +32,8 @@ export class RootFolder {
   }
 
   /**
-   * Opens a regular file for reading. Non-blocking, so that a FIFO that somebody put there cannot hold the thread.
+   * Opens a regular file for reading. Non-blocking, so that a FIFO that somebody put there cannot
+   * hold the thread.
    * @throws the system's error; `store/failed` when a symbolic link is in the way.
    */
   openFile(relative: string): Promise<FileHandle> {
@@ -45,8 +47,8 @@ export class RootFolder {
 
   /**
    * Opens the root and every folder on the way to `relative`, making those that are missing.
-   * @throws `store/unavailable` when the root is not the folder that was opened: nothing may be written to what lies
-   * below a file system that is not mounted.
+   * @throws `store/unavailable` when the root is not the folder that was opened: nothing may be
+   * written to what lies below a file system that is not mounted.
    */
   async makeFolders(relative: string): Promise<FolderChain> {
     const chain = new FolderChain(await this.#openRoot());
@@ -64,7 +66,8 @@ export class RootFolder {
   }
 
   /**
-   * Called where something was missing, before saying so: a store whose file system has gone is not an empty store.
+   * Called where something was missing, before saying so: a store whose file system has gone is not
+   * an empty store.
    * @throws `store/unavailable`
    */
   async requireThere(): Promise<void> {
@@ -130,7 +133,9 @@ export class RootFolder {
   }
 }
 
-/** A name in an open folder (`''` is the folder itself), wherever the folder's path leads by now. */
+/**
+ * A name in an open folder (`''` is the folder itself), wherever the folder's path leads by now.
+ */
 export function entryOf(folder: FileHandle, name: string): string {
   return `/proc/self/fd/${folder.fd}/${name}`;
 }

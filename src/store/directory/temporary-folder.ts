@@ -1,7 +1,8 @@
 /**
- * Where a body is written before it gets its name: `<root>/.tmp./<owner>.<random>`. No key can name the folder, since no
- * part of a key ends in a dot. The owner is boot, pid namespace, pid and start time, so that the next open of the store
- * can tell the leavings of a killed process from the work of a living one.
+ * Where a body is written before it gets its name: `<root>/.tmp./<owner>.<random>`. No key can name
+ * the folder, since no part of a key ends in a dot. The owner is boot, pid namespace, pid and start
+ * time, so that the next open of the store can tell the leavings of a killed process from the work
+ * of a living one.
  */
 import { randomBytes } from 'node:crypto';
 import { lstat, open, readdir, readFile, readlink, rm, type FileHandle } from 'node:fs/promises';
@@ -11,7 +12,9 @@ import { entryOf, type RootFolder } from './root-folder.ts';
 
 const TEMPORARY_FOLDER = '.tmp.';
 const FILE_MODE = 0o600;
-/** Owners on other hosts, containers or earlier boots cannot be looked up; no put takes this long. */
+/**
+ * Owners on other hosts, containers or earlier boots cannot be looked up; no put takes this long.
+ */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** Makes temporary files of this process, and removes those of dead ones. */
@@ -53,7 +56,10 @@ export class TemporaryFolder {
   }
 }
 
-/** A file without a key yet. Disposing removes the temporary name, which no longer exists once it was renamed. */
+/**
+ * A file without a key yet. Disposing removes the temporary name, which no longer exists once it
+ * was renamed.
+ */
 export class TemporaryFile {
   readonly handle: FileHandle;
   readonly #folders: FolderChain;
@@ -93,7 +99,10 @@ async function ownerName(): Promise<string> {
   return `${await hostName()}.${process.pid}.${await startTimeOf('self')}`;
 }
 
-/** What pids are relative to: they mean nothing on another host, after a reboot or in another container. */
+/**
+ * What pids are relative to: they mean nothing on another host, after a reboot or in another
+ * container.
+ */
 async function hostName(): Promise<string> {
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
   const pidNamespace = (await readlink('/proc/self/ns/pid')).replace(/\D/g, '');
@@ -106,11 +115,15 @@ async function isOwnerDead(name: string): Promise<boolean> {
   return (await startTimeOf(pid!)) !== startTime;
 }
 
-/** In clock ticks since boot; with the pid it names a process for good. undefined when there is no such process. */
+/**
+ * In clock ticks since boot; with the pid it names a process for good. undefined when there is no
+ * such process.
+ */
 async function startTimeOf(pid: string): Promise<string | undefined> {
   try {
     const line = await readFile(`/proc/${pid}/stat`, 'latin1');
-    // proc_pid_stat(5): the command in brackets may hold anything; after it come field 3 (state) … 22 (starttime).
+    // proc_pid_stat(5): the command in brackets may hold anything; after it come field 3 (state) …
+    // 22 (starttime).
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[22 - 3];
   } catch (error) {

@@ -21,7 +21,10 @@ const DENIED: Meaning = {
 const BUSY: Meaning = { code: 'store/unavailable', what: 'the host or the file system is busy' };
 const REMOTE: Meaning = { code: 'store/unavailable', what: 'the file system does not answer' };
 
-/** errno(3) and what it means for a store. What is not here is `store/failed`: trying again does not help. */
+/**
+ * errno(3) and what it means for a store. What is not here is `store/failed`: trying again does not
+ * help.
+ */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
@@ -40,7 +43,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EHOSTUNREACH: REMOTE,
 };
 
-/** @param action what was tried, on what: `put a/b in /srv/store`. Errors that are not the system's pass unchanged. */
+/**
+ * @param action what was tried, on what: `put a/b in /srv/store`. Errors that are not the system's
+ * pass unchanged.
+ */
 export function translateError(error: unknown, action: string): unknown {
   // Cleaning up failed as well: what failed first is what the caller can act on.
   if (error instanceof SuppressedError) return translateError(error.suppressed, action);

@@ -6,7 +6,10 @@ import { compareKeys, isKeySegment, splitKey } from '../key.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import { entryOf, type RootFolder } from './root-folder.ts';
 
-/** Looked up at once in one folder: enough to hide a disk's latency, few enough to leave libuv threads to others. */
+/**
+ * Looked up at once in one folder: enough to hide a disk's latency, few enough to leave libuv
+ * threads to others.
+ */
 const CONCURRENT_LOOKUPS = 8;
 
 interface Entry {
@@ -16,8 +19,9 @@ interface Entry {
 }
 
 /**
- * The objects whose keys begin with `prefix`, in the contract's order. Holds the names of one folder per level, and no
- * descriptor between two steps. Symbolic links and names that no key can have are passed over.
+ * The objects whose keys begin with `prefix`, in the contract's order. Holds the names of one
+ * folder per level, and no descriptor between two steps. Symbolic links and names that no key can
+ * have are passed over.
  */
 export async function* walk(
   root: RootFolder,
@@ -80,7 +84,10 @@ async function openIfPresent(root: RootFolder, folder: string) {
   }
 }
 
-/** Whatever lies in a folder `a` begins with `a/`: that, not the bare name, decides against `a-b` and `a.b`. */
+/**
+ * Whatever lies in a folder `a` begins with `a/`: that, not the bare name, decides against `a-b`
+ * and `a.b`.
+ */
 function inKeyOrder(left: Entry, right: Entry): number {
   return compareKeys(sortKey(left), sortKey(right));
 }

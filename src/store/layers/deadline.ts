@@ -3,9 +3,15 @@ import { withDeadline, withStepDeadline, type DeadlineOptions } from '../../base
 import type { GetOptions, ObjectInfo, ObjectStore, PutOptions } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
 
-/** A store that has not answered for this long will not: connections and load balancers give up at 60 s or before. */
+/**
+ * A store that has not answered for this long will not: connections and load balancers give up at
+ * 60 s or before.
+ */
 export const REQUEST_LIMIT_MS = 60_000;
-/** The slowest line that is still worth waiting for; below it a body is sent again rather than awaited. */
+/**
+ * The slowest line that is still worth waiting for; below it a body is sent again rather than
+ * awaited.
+ */
 export const SLOWEST_BYTES_PER_SECOND = 128 << 10;
 /** What a body of unknown length is taken for: the largest pack. */
 const ASSUMED_BODY_BYTES = 32 << 20;
@@ -17,9 +23,9 @@ export interface DeadlineStoreOptions {
 }
 
 /**
- * Cuts calls that hang: each request has a time limit that grows with its body; after that its caller goes on with
- * `store/unavailable`, whether or not the backend heeds the abort. A listing may take that long for each of its steps, and is cut
- * after at most twice as long.
+ * Cuts calls that hang: each request has a time limit that grows with its body; after that its
+ * caller goes on with `store/unavailable`, whether or not the backend heeds the abort. A listing
+ * may take that long for each of its steps, and is cut after at most twice as long.
  */
 export class DeadlineStore implements ObjectStore {
   readonly #next: ObjectStore;

@@ -7,11 +7,17 @@ export type FaultKind =
   | 'none'
   /** `store/unavailable`, and nothing was done. */
   | 'error'
-  /** It was done, but the answer is `store/unavailable`; a `get` or `head` just fails, a `list` breaks off midway. */
+  /**
+   * It was done, but the answer is `store/unavailable`; a `get` or `head` just fails, a `list`
+   * breaks off midway.
+   */
   | 'lost-answer'
   /** No answer at all, until the signal is aborted. */
   | 'hang'
-  /** A `get` gives the first half of the body as if it were the whole; other requests are left alone. */
+  /**
+   * A `get` gives the first half of the body as if it were the whole; other requests are left
+   * alone.
+   */
   | 'truncate'
   /** A `get` gives the right number of bytes, one of them wrong; other requests are left alone. */
   | 'garble';
@@ -30,13 +36,18 @@ export interface FaultRequest {
   readonly count: number;
 }
 
-/** Decides for each request what goes wrong. `seededFaults` makes one; a test may script its own. */
+/**
+ * Decides for each request what goes wrong. `seededFaults` makes one; a test may script its own.
+ */
 export type FaultPlan = (request: FaultRequest) => Fault;
 
 /** A list with a lost answer breaks off after this many keys, or at its end. */
 const KEYS_BEFORE_BREAK = 10;
 
-/** What networks and stores do to requests, on demand. For tests and benches; never part of a real stack. */
+/**
+ * What networks and stores do to requests, on demand. For tests and benches; never part of a real
+ * stack.
+ */
 export class FaultStore implements ObjectStore {
   readonly #next: ObjectStore;
   readonly #plan: FaultPlan;

@@ -12,8 +12,9 @@ export interface LimitOptions {
 }
 
 /**
- * Bounds what the store is asked at once and how fast bodies flow. A body travels whole and is paced by the pause after
- * it. Listing takes no slot: it is a request now and then, for as long as its reader likes to take.
+ * Bounds what the store is asked at once and how fast bodies flow. A body travels whole and is
+ * paced by the pause after it. Listing takes no slot: it is a request now and then, for as long as
+ * its reader likes to take.
  */
 export class LimitStore implements ObjectStore {
   readonly #next: ObjectStore;

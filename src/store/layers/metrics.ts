@@ -6,7 +6,10 @@ export type StoreVerb = (typeof STORE_VERBS)[number];
 
 /** Counts since the store was opened. */
 export interface StoreMetrics {
-  /** Attempts, not successes: what a provider charges for. A `list` counts once, a `delete` once per batch. */
+  /**
+   * Attempts, not successes: what a provider charges for. A `list` counts once, a `delete` once per
+   * batch.
+   */
   readonly requests: Readonly<Record<StoreVerb, number>>;
   /** Bodies handed to the backend, whether or not it took them. */
   readonly bytesUp: number;

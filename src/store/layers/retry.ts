@@ -1,11 +1,13 @@
 /**
- * Tries again what may work when tried again: `store/unavailable`, and `store/corrupt`, since a body that arrived cut off
- * or garbled is usually whole the next time. Everything else passes at once.
+ * Tries again what may work when tried again: `store/unavailable`, and `store/corrupt`, since a
+ * body that arrived cut off or garbled is usually whole the next time. Everything else passes at
+ * once.
  *
- * Retrying is safe: `put` stores the same bytes again, `delete` is idempotent. One case needs care. A `put` with
- * `ifAbsent` whose answer got lost finds its own object on the next attempt and is told `store/exists`. It has not lost
- * then: what is there is compared by size and SHA-256 with what it wanted to put. So contenders must put different bytes
- * (a writer's id in them is enough), or two of them may think that they won.
+ * Retrying is safe: `put` stores the same bytes again, `delete` is idempotent. One case needs care.
+ * A `put` with `ifAbsent` whose answer got lost finds its own object on the next attempt and is
+ * told `store/exists`. It has not lost then: what is there is compared by size and SHA-256 with
+ * what it wanted to put. So contenders must put different bytes (a writer's id in them is enough),
+ * or two of them may think that they won.
  */
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
@@ -15,7 +17,10 @@ import { compareKeys } from '../key.ts';
 import type { GetOptions, ObjectInfo, ObjectStore, PutOptions } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
 
-/** Half a minute of trouble at most (0.2, 0.4 … 10 s, jittered): longer waits are the caller's decision. */
+/**
+ * Half a minute of trouble at most (0.2, 0.4 … 10 s, jittered): longer waits are the caller's
+ * decision.
+ */
 export const STORE_RETRY_POLICY: RetryPolicy = {
   maxAttempts: 8,
   baseDelayMs: 200,

@@ -13,8 +13,9 @@ export interface SeededFaultsOptions {
 }
 
 /**
- * A repeatable plan: what happens to a request depends on the seed, the verb, the key and how often that pair came
- * before, not on what else is under way. So concurrent callers meet the same faults in every run.
+ * A repeatable plan: what happens to a request depends on the seed, the verb, the key and how often
+ * that pair came before, not on what else is under way. So concurrent callers meet the same faults
+ * in every run.
  */
 export function seededFaults({ seed, rates, maxLatencyMs = 0 }: SeededFaultsOptions): FaultPlan {
   const seen = new Map<string, number>();

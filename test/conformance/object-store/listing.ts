@@ -6,7 +6,8 @@ export function describeListing(contract: Contract, manyKeys: number): void {
   contract(
     'list is ascending by the UTF-8 bytes of whole keys, folders or not',
     async (t, store) => {
-      // '-' and '.' sort before '/', '0' after it; 😀 is above U+FF5E in UTF-8 and below it in UTF-16.
+      // '-' and '.' sort before '/', '0' after it; 😀 is above U+FF5E in UTF-8 and below it in
+      // UTF-16.
       const keys = [
         'a-b',
         'a.b',

@@ -14,7 +14,7 @@ const ROUNDS = 4;
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1e6);
 const CHILD = join(import.meta.dirname, 'put-for-ever.ts');
 
-test(`a writer killed in the middle of puts leaves whole objects only, and all that were acknowledged (SEED=${SEED})`, async (t) => {
+test(`a killed writer leaves whole objects, all it acknowledged (SEED=${SEED})`, async (t) => {
   const path = await temporaryFolder(t);
   const random = seededRandom(SEED);
   const acknowledged = new Set<string>();
@@ -33,7 +33,10 @@ test(`a writer killed in the middle of puts leaves whole objects only, and all t
   t.log(`${acknowledged.size} objects, ${leftHalfDone} left half done`);
 });
 
-/** Kills the child as soon as it has acknowledged `count` puts; gives what it had said until it was dead. */
+/**
+ * Kills the child as soon as it has acknowledged `count` puts; gives what it had said until it was
+ * dead.
+ */
 async function putUntilKilled(path: string, seed: number, count: number): Promise<string[]> {
   const child = spawn(process.execPath, [CHILD, path, String(seed)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -102,7 +102,7 @@ test('an empty folder that a cut-off put left behind is in nobody’s way', asyn
   t.deepEqual(await keysOf(store), ['a']);
 });
 
-test('leavings of dead processes are swept at open; those of living ones stay, until they are a day old', async (t) => {
+test('open sweeps what dead processes left; what may be alive stays a day', async (t) => {
   const { path, store } = await openTemporaryStore(t);
   await store.put('a', bytesOf('x'));
   const folder = join(path, '.tmp.');

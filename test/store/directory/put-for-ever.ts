@@ -1,4 +1,7 @@
-/** Child of crash.test.ts: puts objects as fast as it can until it is killed; prints each key once its put resolved. */
+/**
+ * Child of crash.test.ts: puts objects as fast as it can until it is killed; prints each key once
+ * its put resolved.
+ */
 import { writeSync } from 'node:fs';
 import { seededRandom } from '../../../src/base/seeded-random.ts';
 import { sha256Hex } from '../../../src/base/sha256.ts';
@@ -8,7 +11,10 @@ const [path = '', seed = '0'] = process.argv.slice(2);
 const store = await DirectoryStore.open({ path });
 const random = seededRandom(Number(seed));
 
-/** The name of an object says what it must hold; `shared` is replaced again and again and says so in its body. */
+/**
+ * The name of an object says what it must hold; `shared` is replaced again and again and says so in
+ * its body.
+ */
 async function putOne(worker: number): Promise<string> {
   const body = random.bytes(1 + random.below(400_000));
   if (worker === 0) {

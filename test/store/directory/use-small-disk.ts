@@ -1,6 +1,6 @@
 /**
- * Child of full.test.ts, in a mount namespace of its own whose tmpfs goes with it: fills the store, then uses it
- * read-only. Prints what happened as one line of JSON.
+ * Child of full.test.ts, in a mount namespace of its own whose tmpfs goes with it: fills the store,
+ * then uses it read-only. Prints what happened as one line of JSON.
  */
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';

@@ -62,7 +62,7 @@ test('a put-if-absent whose request was lost, and which another overtook, has lo
   t.is(textOf(await memory.get('manifests/1')), 'hers');
 });
 
-test('a put-if-absent that got its answer believes it, even where its own bytes lie there', async (t) => {
+test('a put-if-absent that is answered believes it, even if its own bytes lie there', async (t) => {
   const { memory, faulty } = scriptedStore([]);
   await memory.put('manifests/1', bytesOf('mine'));
   const put = new RetryStore(faulty, quick).put('manifests/1', bytesOf('mine'), { ifAbsent: true });
@@ -102,7 +102,7 @@ test('a listing that breaks off goes on where it was, without gaps or repeats', 
   t.is(faulty.count, 4);
 });
 
-test('a call that hangs is cut at its time limit, gives its slot back and is tried again', async (t) => {
+test('a call that hangs is cut in time, gives its slot back and is tried again', async (t) => {
   const clock = new ManualClock();
   const { faulty } = scriptedStore(['hang', 'hang', 'none', 'hang'], clock);
   const limit = new LimitStore(new DeadlineStore(faulty, { clock }), { clock, maxRequests: 1 });
