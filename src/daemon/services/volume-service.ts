@@ -48,8 +48,12 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
     });
   };
 
-  readonly listVolumes: Handlers['listVolumes'] = async () =>
-    Promise.all(this.#deps.volumes.list().map((volume) => this.view(volume)));
+  /** By name: the order in which they were loaded says nothing. */
+  readonly listVolumes: Handlers['listVolumes'] = async () => {
+    const volumes = this.#deps.volumes.list();
+    const views = await Promise.all(volumes.map((volume) => this.view(volume)));
+    return views.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  };
 
   readonly inspectVolume: Handlers['inspectVolume'] = async ({ volume }) =>
     this.view(this.#deps.volumes.find(volume));
