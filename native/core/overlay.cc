@@ -63,9 +63,11 @@ bool Overlay::IsPresent(BlockRun run) const { return !present_ || present_.bits(
 
 BlockRun Overlay::AbsentIn(BlockRun run) const {
   if (IsPresent(run)) return {};
-  const uint64_t first = present_.bits().NextClear(run.first);
-  const uint64_t end = std::min(present_.bits().NextSet(first), run.first + run.count);
-  return {first, end - first};
+  const BlockRun absent = NextAbsent(run.first, run.count);
+  // Whole-block writes beside this request may have made them present meanwhile.
+  const uint64_t end = run.first + run.count;
+  if (absent.count == 0 || absent.first >= end) return {};
+  return {absent.first, std::min(absent.count, end - absent.first)};
 }
 
 BlockRun Overlay::AbsentEdge(uint64_t offset, uint64_t length) const {
@@ -89,8 +91,9 @@ BlockRun Overlay::NextAbsent(uint64_t from, uint64_t max) const {
   if (!present_ || from >= block_count()) return {};
   const uint64_t first = present_.bits().NextClear(from);
   if (first == Bitmap::kNone) return {};
-  const uint64_t end = std::min({present_.bits().NextSet(first), first + max, block_count()});
-  return {first, end - first};
+  // From the next one on: `first` may have become present meanwhile, and an empty run would say that none is absent.
+  const uint64_t next = std::min(present_.bits().NextSet(first + 1), block_count());
+  return {first, std::min(next - first, max)};
 }
 
 uint64_t Overlay::CountAbsent() const { return present_ ? block_count() - present_.bits().Count() : 0; }
