@@ -1,3 +1,4 @@
+import { CloudvolError } from '../base/errors.ts';
 import { Output } from './output.ts';
 import { runCli } from './run-cli.ts';
 
@@ -7,4 +8,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await runCli(process.argv.slice(2), new Output(process.stdout, process.stderr));
+// The first one ends the command in order; a second one, as always, at once.
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupt.abort(new CloudvolError('cli/interrupted', 'interrupted')));
+}
+
+const output = new Output(process.stdout, process.stderr);
+process.exitCode = await runCli(process.argv.slice(2), output, interrupt.signal);

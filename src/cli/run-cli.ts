@@ -7,11 +7,16 @@ import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 import { findCommand, type Found } from './find-command.ts';
 import { Output, printable } from './output.ts';
 
-/** Runs one command line. @returns its exit code; errors have been printed. */
-export async function runCli(args: readonly string[], output: Output): Promise<ExitCode> {
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort(new CloudvolError('cli/interrupted', 'interrupted'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onInterrupt);
+/**
+ * Runs one command line.
+ * @param signal ends the command early, with CloudvolError `cli/interrupted` as its reason
+ * @returns its exit code; errors have been printed.
+ */
+export async function runCli(
+  args: readonly string[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   try {
     if (args[0] === '--version') {
       const { packageVersion } = await import('../base/version.ts');
@@ -20,7 +25,7 @@ export async function runCli(args: readonly string[], output: Output): Promise<E
     }
     const found = findCommand(args);
     if (found.kind === 'group') return await showGroup(found, output);
-    return await runCommand(found, output, interrupt.signal);
+    return await runCommand(found, output, signal);
   } catch (error) {
     return reportError(error, isJson(args), output);
   }
@@ -71,10 +76,7 @@ function reportError(error: unknown, json: boolean, output: Output): ExitCode {
     output.note(error instanceof Error && error.stack ? error.stack : messageOf(error));
     return EXIT.internal;
   }
-  if (error.code === 'cli/interrupted') {
-    if (error.hint) output.note(error.hint);
-    return EXIT.interrupted;
-  }
+  if (error.code === 'cli/interrupted') return EXIT.interrupted;
   if (json) output.note(JSON.stringify(toErrorBody(error)));
   else {
     output.note(`cloudvol: ${printable(error.message)}`);
