@@ -76,6 +76,8 @@ napi_value RunAsync(napi_env env, std::initializer_list<napi_value> pinned, std:
   Check(napi_create_promise(env, &call->deferred, &promise), "no promise could be made");
   Check(napi_create_string_utf8(env, "cloudvol", NAPI_AUTO_LENGTH, &name), "no name could be made");
   for (napi_value value : pinned) {
+    // An optional argument that was left out: no memory to keep, and no reference can be made to it.
+    if (IsUndefined(env, value)) continue;
     napi_ref ref = nullptr;
     Check(napi_create_reference(env, value, 1, &ref), "a value cannot be kept");
     call->pinned.push_back(ref);
