@@ -21,7 +21,7 @@ export function requireCover(
   if (next === endBlock(extent) && endOf(runs, extent) === next) return runs;
   throw new CloudvolError(
     'restore/bad-run',
-    `blocks ${extent.firstBlock} to ${endBlock(extent) - 1} did not come back whole from block ${next} on`,
+    `blocks ${extent.firstBlock} to ${endBlock(extent) - 1} did not come back whole: see ${next}`,
   );
 }
 

@@ -62,7 +62,7 @@ for (const kind of ['error', 'lost-answer'] satisfies FaultKind[]) {
   });
 }
 
-test('a process that is killed at any step loses no bits, and no cloudsnap is lost or wrong', async (t) => {
+test('killed at any step: no bits are lost, and no cloudsnap is lost or wrong', async (t) => {
   t.log(`seed ${SEED}`);
   let finished = false;
   const adopted: number[] = [];
@@ -114,7 +114,7 @@ test('a first full one that was published by a killed process is adopted', async
   t.deepEqual(await unsound(lab), []);
 });
 
-test('manifest-last: nothing is visible before the commit, and after it nothing is missing', async (t) => {
+test('manifest-last: the manifest is the last object that is put', async (t) => {
   const random = seededRandom(SEED);
   const lab = await Lab.open();
   changeManyAtRandom(lab.volume, random, 20);

@@ -149,7 +149,7 @@ test('a changed block size or a smaller volume makes a full one, a grown volume 
   t.is(shaped(1 << 21, 4096), 'i:1@40');
 });
 
-test('a cloudsnap that was published but not noted is adopted with the epoch written down for it', (t) => {
+test('a cloudsnap that was published but not noted is adopted with its epoch', (t) => {
   const visible = chain('Fi');
   const tip = tipOf(visible[0]!, repositoryId, 40);
   const given = input(visible, { tip, pending: pendingFor(visible[1], 43) });

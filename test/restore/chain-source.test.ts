@@ -47,7 +47,7 @@ test('a zero run stays a run without data', async (t) => {
   t.deepEqual(await runs, [{ firstBlock: 5, blockCount: 3 }]);
 });
 
-test('readers of blocks that are under way join the request, others fetch only the rest', async (t) => {
+test('readers of blocks under way join the request, and fetch only the rest', async (t) => {
   const { reader, read } = await open();
   const first = read(10, 4);
   const same = read(10, 4);
@@ -96,7 +96,7 @@ test('long extents are cut at multiples of 4 MiB', async (t) => {
   t.is(bytesOf(await runs).length, 1100 * 4096);
 });
 
-test('a demand read overtakes the background, and joins what the background has queued', async (t) => {
+test('a demand read overtakes the background, and joins what that has queued', async (t) => {
   const { reader, read } = await open();
   const background = Array.from({ length: 20 }, (_, i) => read(i * 10, 10, 'background'));
   await settled();
@@ -120,7 +120,7 @@ test('a demand read overtakes the background, and joins what the background has 
   t.is(reader.requests.length, 21, 'no block was fetched twice');
 });
 
-test('a demand read waits for a store that does not answer, however long, and says so once', async (t) => {
+test('a demand read waits for a store that is away, however long', async (t) => {
   const { reader, read, events } = await open();
   const runs = read(5, 1);
   for (let i = 1; i <= 100; i++) (await reader.untilRequests(i)).fail(unavailable());

@@ -180,7 +180,7 @@ test('what becomes known as absent only later is filled before hydration ends', 
   t.is(rounds, 2);
 });
 
-test('a volume that counts absent blocks but names none is an error, not an endless loop', async (t) => {
+test('a volume that counts absent blocks but names none is an error', async (t) => {
   const { image, source } = imageSource(7);
   const volume = ModelVolume.createAbsent(newVolumeId(), attributes, image, source);
   const broken = {

@@ -53,7 +53,7 @@ test('at most sixteen requests are under way', (t) => {
   t.is(gate.waiting, 24);
 });
 
-test('a free slot goes to demand before prefetch before background, whoever came first', async (t) => {
+test('a free slot goes to demand, then prefetch, then background', async (t) => {
   const { started, enter, many, end, settled } = harness();
   many(16, 'first', 'demand');
   enter('b', 'background');
@@ -65,7 +65,7 @@ test('a free slot goes to demand before prefetch before background, whoever came
   t.deepEqual(started.slice(seen), ['d', 'p', 'b']);
 });
 
-test('while a reader waits the background keeps at most two requests going, and picks up after', async (t) => {
+test('while a reader waits the background keeps two requests going', async (t) => {
   const { started, enter, many, end, settled } = harness();
   enter('d', 'demand');
   many(10, 'b', 'background');
