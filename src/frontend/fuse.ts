@@ -2,8 +2,10 @@ import { constants, openSync } from 'node:fs';
 import { access, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
+import { systemClock } from '../base/clock.ts';
 import { CloudvolError, errnoOf, hasCode } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { whileBusy } from '../base/while-busy.ts';
 import type { FuseSessionHandle, NativeOverlay } from '../native.ts';
 import type { Attachment, Frontend, FrontendTarget } from '../volume/frontend.ts';
 import { runHostCommand } from '../volume/host-command.ts';
@@ -99,9 +101,9 @@ class FuseAttachment implements Attachment {
 
   async detach(): Promise<void> {
     try {
-      await runHostCommand('umount', ['-i', '--', this.path]);
+      await whileBusy(() => runHostCommand('umount', ['-i', '--', this.path]), isBusy, systemClock);
     } catch (error) {
-      if (!hasCode(error, 'host/command-failed') || !/busy/i.test(error.message)) throw error;
+      if (!isBusy(error)) throw error;
       throw new CloudvolError('volume/in-use', `${this.path} is in use`, {
         hint: `end the programs that have it open (fuser -v ${this.path}) and try again`,
         cause: error,
@@ -110,6 +112,10 @@ class FuseAttachment implements Attachment {
     const error = await this.ended;
     if (error) throw error;
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return hasCode(error, 'host/command-failed') && /busy/i.test(error.message);
 }
 
 function serve({ native, overlay }: FrontendTarget) {
