@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 #include "core/aligned_buffer.h"
@@ -10,8 +11,24 @@
 
 namespace cloudvol {
 
+namespace {
+
+// What everything below relies on; before any file is touched.
+OverlayOptions Checked(OverlayOptions options) {
+  const uint64_t bytes = options.block_bytes;
+  if (!std::has_single_bit(bytes) || bytes < kPageBytes || bytes > kMaxPieceBytes) {
+    throw Failure(EINVAL, "blocks of " + std::to_string(bytes) + " bytes");
+  }
+  if (options.block_count == 0 || options.block_count > INT64_MAX / bytes) {
+    throw Failure(EINVAL, "a volume of " + std::to_string(options.block_count) + " blocks");
+  }
+  return options;
+}
+
+}  // namespace
+
 Overlay::Overlay(OverlayOptions options)
-    : options_(std::move(options)),
+    : options_(Checked(std::move(options))),
       data_(DataFile::Open(options_.data_path, options_.block_count * options_.block_bytes, options_.create_data)) {
   const uint64_t blocks = options_.block_count;
   if (access(options_.live_delta_path.c_str(), F_OK) == 0) {
@@ -50,6 +67,10 @@ Overlay::Overlay(OverlayOptions options)
 
 bool Overlay::IsInside(uint64_t offset, uint64_t length) const {
   return length <= size_bytes() && offset <= size_bytes() - length;
+}
+
+bool Overlay::IsInside(BlockRun run) const {
+  return run.count != 0 && run.count <= block_count() && run.first <= block_count() - run.count;
 }
 
 BlockRun Overlay::BlocksOf(uint64_t offset, uint64_t length) const {
@@ -105,7 +126,7 @@ uint64_t Overlay::CountDirty() {
 }
 
 int Overlay::Populate(BlockRun run, const std::byte* data) {
-  if (run.count == 0 || run.first + run.count > block_count()) return EINVAL;
+  if (!IsInside(run)) return EINVAL;
   // Pieces, so that a reader of one block does not wait for the writing of all.
   const uint64_t piece_blocks = std::max<uint64_t>(kMaxPieceBytes / block_bytes(), 1);
   for (uint64_t first = run.first; first < run.first + run.count; first += piece_blocks) {

@@ -131,6 +131,7 @@ class Overlay {
 
   BlockRun BlocksOf(uint64_t offset, uint64_t length) const;
   bool IsInside(uint64_t offset, uint64_t length) const;
+  bool IsInside(BlockRun run) const;
   // The first absent run among blocks that the request covers only in part / at all.
   BlockRun AbsentIn(BlockRun run) const;
   BlockRun AbsentEdge(uint64_t offset, uint64_t length) const;

@@ -157,7 +157,7 @@ const FrozenView* Overlay::HolderOf(size_t position, uint64_t block) const {
 }
 
 int Overlay::ReadView(FrozenView& view, BlockRun run, std::byte* target, std::vector<BlockRun>& absent) {
-  if (run.count == 0 || run.first + run.count > block_count()) return EINVAL;
+  if (!IsInside(run)) return EINVAL;
   const uint64_t piece_blocks = std::max<uint64_t>(kMaxPieceBytes / block_bytes(), 1);
   for (uint64_t first = run.first; first < run.first + run.count; first += piece_blocks) {
     const BlockRun piece = {first, std::min(piece_blocks, run.first + run.count - first)};
