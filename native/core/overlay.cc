@@ -44,7 +44,7 @@ Overlay::Overlay(OverlayOptions options)
   }
   if (options_.live_present_path.empty()) return;
   const uint64_t pages = DurableBits::PagesFor(blocks);
-  present_page_changed_ = std::vector<std::atomic<uint8_t>>(pages);
+  present_page_changed_.resize(pages);
   if (options_.create_present) {
     durable_present_ = DurableBits::Create(options_.durable_present_path, blocks, options_.tag);
     present_ = LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
@@ -60,9 +60,7 @@ Overlay::Overlay(OverlayOptions options)
                            : LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
   durable_present_.LoadInto(present_.bits());
   // What the last flush of the earlier process did not carry over is not known: the next one writes every page.
-  if (live_survived) {
-    for (auto& changed : present_page_changed_) changed = 1;
-  }
+  if (live_survived) present_page_changed_.assign(pages, true);
 }
 
 bool Overlay::IsInside(uint64_t offset, uint64_t length) const {
@@ -103,9 +101,12 @@ BlockRun Overlay::AbsentEdge(uint64_t offset, uint64_t length) const {
 }
 
 void Overlay::SetPresent(BlockRun run) {
-  if (!present_ || !present_.bits().SetRange(run.first, run.count)) return;
+  if (IsPresent(run)) return;
+  // Bit and mark are one to a flush: whoever saw the bit set by another thread may flush at once and rely on it.
+  const std::lock_guard guard(present_mutex_);
+  present_.bits().SetRange(run.first, run.count);
   const uint64_t last = (run.first + run.count - 1) / DurableBits::kBitsPerPage;
-  for (uint64_t page = run.first / DurableBits::kBitsPerPage; page <= last; ++page) present_page_changed_[page] = 1;
+  for (uint64_t page = run.first / DurableBits::kBitsPerPage; page <= last; ++page) present_page_changed_[page] = true;
 }
 
 BlockRun Overlay::NextAbsent(uint64_t from, uint64_t max) const {
@@ -192,33 +193,46 @@ Outcome Overlay::Zero(uint64_t offset, uint64_t length) {
   return {};
 }
 
+// Flushes that come while one runs share the next: it begins after all that they have to cover. And the kernel tells a
+// failed writeback to one caller only, so that no two may ask it at a time.
 int Overlay::Flush() {
+  std::unique_lock guard(flush_mutex_);
+  const uint64_t mine = flushes_begun_ + 1;
+  flush_ended_.wait(guard, [&] { return flushes_ended_ == flushes_begun_ || flushes_ended_ >= mine; });
   if (failed()) return EIO;
-  if (!present_) {
-    const int error = data_.Sync();
-    return error ? Fail(error) : 0;
-  }
-  const std::lock_guard guard(flush_mutex_);
-  struct Copy {
-    uint64_t page;
-    std::vector<uint64_t> words;
-  };
-  // Copies are taken before the sync: a bit that is set later belongs to data that this sync may not cover.
-  std::vector<Copy> copies;
-  for (uint64_t page = 0; page < present_page_changed_.size(); ++page) {
-    if (present_page_changed_[page].exchange(0) == 0) continue;
-    const uint64_t first = page * DurableBits::kWordsPerPage;
-    Copy copy{page, std::vector<uint64_t>(std::min(DurableBits::kWordsPerPage, present_.bits().word_count() - first))};
-    for (size_t word = 0; word < copy.words.size(); ++word) copy.words[word] = present_.bits().Load(first + word);
-    copies.push_back(std::move(copy));
-  }
-  if (const int error = data_.Sync()) return Fail(error);
-  for (const Copy& copy : copies) {
-    if (const int error = durable_present_.WritePage(copy.page, copy.words.data(), copy.words.size())) return Fail(error);
-  }
-  if (copies.empty()) return 0;
-  const int error = durable_present_.Sync();
+  if (flushes_ended_ >= mine) return 0;
+  ++flushes_begun_;
+  guard.unlock();
+  const int error = FlushNow();
+  guard.lock();
+  ++flushes_ended_;
+  flush_ended_.notify_all();
   return error ? Fail(error) : 0;
+}
+
+int Overlay::FlushNow() {
+  // Copies are taken before the sync: a bit that is set later belongs to data that this sync may not cover.
+  const std::vector<PresentPage> pages = TakeChangedPages();
+  if (const int error = data_.Sync()) return error;
+  for (const PresentPage& page : pages) {
+    if (const int error = durable_present_.WritePage(page.index, page.words.data(), page.words.size())) return error;
+  }
+  return pages.empty() ? 0 : durable_present_.Sync();
+}
+
+std::vector<Overlay::PresentPage> Overlay::TakeChangedPages() {
+  std::vector<PresentPage> pages;
+  const std::lock_guard guard(present_mutex_);
+  for (uint64_t index = 0; index < present_page_changed_.size(); ++index) {
+    if (!present_page_changed_[index]) continue;
+    present_page_changed_[index] = false;
+    const uint64_t first = index * DurableBits::kWordsPerPage;
+    const uint64_t count = std::min(DurableBits::kWordsPerPage, present_.bits().word_count() - first);
+    PresentPage page{index, std::vector<uint64_t>(count)};
+    for (uint64_t word = 0; word < count; ++word) page.words[word] = present_.bits().Load(first + word);
+    pages.push_back(std::move(page));
+  }
+  return pages;
 }
 
 // An fsync that failed is final: the kernel may have dropped the pages, so no later one may report success.

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -136,6 +137,12 @@ class Overlay {
   BlockRun AbsentIn(BlockRun run) const;
   BlockRun AbsentEdge(uint64_t offset, uint64_t length) const;
   void SetPresent(BlockRun run);
+  struct PresentPage {
+    uint64_t index;
+    std::vector<uint64_t> words;
+  };
+  std::vector<PresentPage> TakeChangedPages();
+  int FlushNow();
   bool AnyViewNeeds(BlockRun run) const;
   bool NeedsCopy(uint64_t block) const;
   void CopyBeforeWrite(BlockRun run);
@@ -154,13 +161,17 @@ class Overlay {
   LiveBits dirty_;
   LiveBits present_;
   DurableBits durable_present_;
-  std::vector<std::atomic<uint8_t>> present_page_changed_;
+  std::mutex present_mutex_;
+  std::vector<bool> present_page_changed_;  // since the last flush; under present_mutex_
   std::vector<std::shared_ptr<FrozenView>> views_;  // ascending by instant
   std::atomic<uint64_t> side_bytes_{0};
   std::atomic<uint64_t> epoch_{0};
   std::atomic<int> failed_{0};
   RangeLock lock_;
   std::mutex flush_mutex_;
+  std::condition_variable flush_ended_;
+  uint64_t flushes_begun_ = 0;  // at most one more than have ended
+  uint64_t flushes_ended_ = 0;
   std::mutex view_mutex_;  // one freeze or end of a view at a time
 };
 
