@@ -13,6 +13,10 @@ namespace cloudvol {
 
 namespace {
 
+// A trim of more is done piece by piece: none holds its range for longer than the copying of this much into a side store
+// takes. A multiple of every block size.
+constexpr uint64_t kZeroPieceBytes = uint64_t{16} << 20;
+
 // What everything below relies on; before any file is touched.
 OverlayOptions Checked(OverlayOptions options) {
   const uint64_t bytes = options.block_bytes;
@@ -182,15 +186,26 @@ Outcome Overlay::Write(uint64_t offset, std::span<const std::byte> source) {
 Outcome Overlay::Zero(uint64_t offset, uint64_t length) {
   if (!IsInside(offset, length)) return {EINVAL, {}};
   if (length == 0) return {};
-  if (failed()) return {EIO, {}};
+  // Before the first piece, for all: a present block stays so.
+  if (const BlockRun absent = AbsentEdge(offset, length); absent.count != 0) return {0, absent};
+  const uint64_t end = offset + length;
+  while (offset < end) {
+    const uint64_t piece_end = std::min(end, (offset / kZeroPieceBytes + 1) * kZeroPieceBytes);
+    if (const int error = ZeroPiece(offset, piece_end - offset)) return {error, {}};
+    offset = piece_end;
+  }
+  return {};
+}
+
+int Overlay::ZeroPiece(uint64_t offset, uint64_t length) {
+  if (failed()) return EIO;
   const BlockRun run = BlocksOf(offset, length);
   const RangeLock::Hold hold(lock_, run.first, run.count, Mode::kExclusive);
-  if (const BlockRun absent = AbsentEdge(offset, length); absent.count != 0) return {0, absent};
   if (AnyViewNeeds(run)) CopyBeforeWrite(run);
   dirty_.bits().SetRange(run.first, run.count);
-  if (const int error = data_.Zero(offset, length)) return {error, {}};
+  if (const int error = data_.Zero(offset, length)) return error;
   SetPresent(run);
-  return {};
+  return 0;
 }
 
 // Flushes that come while one runs share the next: it begins after all that they have to cover. And the kernel tells a
@@ -243,8 +258,9 @@ int Overlay::Fail(int error) {
 }
 
 uint64_t Overlay::SeekData(uint64_t offset) const {
-  const uint64_t data = data_.NextData(offset);
+  // The bits first: what is present by now has its data in the file, what is absent counts as data anyway.
   const BlockRun absent = NextAbsent(offset / block_bytes(), 1);
+  const uint64_t data = data_.NextData(offset);
   if (absent.count == 0) return data;
   return std::min(data, std::max(offset, absent.first * block_bytes()));
 }
@@ -252,8 +268,18 @@ uint64_t Overlay::SeekData(uint64_t offset) const {
 uint64_t Overlay::SeekHole(uint64_t offset) const {
   while (offset < size_bytes()) {
     const uint64_t hole = data_.NextHole(offset);
-    if (hole >= size_bytes() || IsPresent({hole / block_bytes(), 1})) return hole;
-    offset = (hole / block_bytes() + 1) * block_bytes();
+    if (hole >= size_bytes()) break;
+    const uint64_t block = hole / block_bytes();
+    if (!IsPresent({block, 1})) {
+      const uint64_t present = present_.bits().NextSet(block + 1);
+      if (present >= block_count()) break;
+      offset = present * block_bytes();
+    } else if (data_.NextHole(hole) == hole) {
+      // Still one, now that the block is known to be present.
+      return hole;
+    } else {
+      offset = hole;
+    }
   }
   return size_bytes();
 }

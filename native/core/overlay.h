@@ -136,6 +136,7 @@ class Overlay {
   // The first absent run among blocks that the request covers only in part / at all.
   BlockRun AbsentIn(BlockRun run) const;
   BlockRun AbsentEdge(uint64_t offset, uint64_t length) const;
+  int ZeroPiece(uint64_t offset, uint64_t length);
   void SetPresent(BlockRun run);
   struct PresentPage {
     uint64_t index;

@@ -60,7 +60,6 @@ TEST("dirty-before-data: after a kill in the middle of writes every changed bloc
   for (uint64_t round = 0; round < Ops(12); ++round) {
     TestVolume volume(DiskFolder(), Kind::kLocal, kBlocks);
     volume.options.data_path += std::to_string(round);
-    volume.options.live_delta_path += std::to_string(round);
     {
       // An image in which zeros and the written bytes both show.
       const DataFile data = DataFile::Open(volume.options.data_path, kBlocks * kBlockBytes, true);
@@ -89,8 +88,6 @@ TEST("data-before-present: after a kill every present block holds its bytes, who
     TestVolume volume(DiskFolder(), Kind::kLazy, kBlocks);
     volume.options.data_path += std::to_string(round);
     volume.options.durable_present_path += std::to_string(round);
-    volume.options.live_delta_path += std::to_string(round);
-    volume.options.live_present_path += std::to_string(round);
     volume.Open().reset();
     KillInTheMiddle(random, [&] {
       const auto overlay = volume.Open();
@@ -203,7 +200,6 @@ TEST("a sync that failed is final: no later flush or write reports success, read
   for (const Kind kind : {Kind::kLocal, Kind::kLazy}) {
     const std::string folder = kind == Kind::kLocal ? DiskFolder() : MemoryFolder();
     TestVolume volume(folder, kind, 16);
-    volume.options.live_delta_path += kind == Kind::kLocal ? "-local" : "-lazy";
     const auto overlay = volume.Open();
     WriteBlock(*overlay, 1, 1);
     Intercept([](const Call& call) { return call.name == CallName::kSyncData ? ENOSPC : 0; });
@@ -221,7 +217,6 @@ TEST("a flush that waited for one whose sync failed fails as well") {
   for (const Kind kind : {Kind::kLocal, Kind::kLazy}) {
     const std::string folder = kind == Kind::kLocal ? DiskFolder() : MemoryFolder();
     TestVolume volume(folder, kind, 16);
-    volume.options.live_delta_path += kind == Kind::kLocal ? "-local" : "-lazy";
     const auto overlay = volume.Open();
     // The kernel tells a failed writeback to one caller only: the second sync says 0.
     std::atomic<int> syncs{0};

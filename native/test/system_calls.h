@@ -20,4 +20,7 @@ struct Call {
 // while no other thread runs.
 void Intercept(std::function<int(const Call&)> before);
 
+// Told after each call that went through.
+void InterceptAfter(std::function<void(const Call&)> after);
+
 }  // namespace cloudvol::test

@@ -51,11 +51,13 @@ class TestVolume {
     options.block_count = block_count;
     options.create_data = true;
     options.identity = {"boot", "session"};
-    options.live_delta_path = MemoryFolder() + "/live-delta";
+    static int volumes = 0;
+    const std::string live = MemoryFolder() + "/live" + std::to_string(++volumes);
+    options.live_delta_path = live + "-delta";
     options.epoch = 1;
     options.tag = 99;
     if (kind == Kind::kLocal) return;
-    options.live_present_path = MemoryFolder() + "/live-present";
+    options.live_present_path = live + "-present";
     options.durable_present_path = folder_ + "/present";
     options.create_present = true;
   }
