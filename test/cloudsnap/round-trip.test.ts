@@ -54,7 +54,7 @@ test('an empty volume has a cloudsnap without packs and index objects', async (t
   const lab = await CloudsnapLab.open();
   const image = new ModelImage(1000);
   const entry = await lab.upload(image, null, []);
-  t.deepEqual(await contentOf(lab.repository, entry), image.bytes);
+  t.deepEqual(differingBlocks(await contentOf(lab.repository, entry), image.bytes), []);
   const names = (await lab.keys()).map((key) => key.split('/').at(-1));
   t.deepEqual(names, ['open', 'root', '0000000001']);
 });
@@ -85,8 +85,8 @@ test('a block that was trimmed is zero in the incremental and still there in its
   image.write(290, new Uint8Array(BLOCK));
   const incremental = await lab.backUp(image, full);
   t.is(incremental.manifest.statistics.packs, 0);
-  t.deepEqual(await contentOf(lab.repository, incremental), image.bytes);
-  t.deepEqual(await contentOf(lab.repository, full), before);
+  t.deepEqual(differingBlocks(await contentOf(lab.repository, incremental), image.bytes), []);
+  t.deepEqual(differingBlocks(await contentOf(lab.repository, full), before), []);
 });
 
 test('a block that becomes zero and then what it was before is uploaded again', async (t) => {
@@ -100,7 +100,7 @@ test('a block that becomes zero and then what it was before is uploaded again', 
   image.write(5, content);
   const again = await lab.backUp(image, zeroed);
   t.is(again.manifest.statistics.uploadedBlocks, 1);
-  t.deepEqual(await contentOf(lab.repository, again), image.bytes);
+  t.deepEqual(differingBlocks(await contentOf(lab.repository, again), image.bytes), []);
 });
 
 test('dirty blocks whose content did not change cost neither pack nor page', async (t) => {
