@@ -13,13 +13,8 @@ MissQueue::~MissQueue() {
   {
     const std::lock_guard guard(mutex_);
     closing_ = true;
-    for (Entry& entry : parked_) {
-      entry.error = EIO;
-      ready_.push_back(std::move(entry));
-    }
-    parked_.clear();
+    FailParked();
   }
-  ready_changed_.notify_all();
   room_changed_.notify_all();
   resumer_.join();
 }
@@ -54,7 +49,12 @@ void MissQueue::Park(BlockRun absent, std::unique_ptr<ParkedRequest> request) {
 }
 
 void MissQueue::Forget(BlockRun run) {
-  for (uint64_t block = run.first; block < run.first + run.count && !asked_.empty(); ++block) asked_.erase(block);
+  // By whichever is shorter: a failure may be of the whole volume.
+  if (run.count > asked_.size()) {
+    std::erase_if(asked_, [&](uint64_t block) { return block >= run.first && block - run.first < run.count; });
+    return;
+  }
+  for (uint64_t block = run.first; block < run.first + run.count; ++block) asked_.erase(block);
 }
 
 void MissQueue::Populated(BlockRun run) {
@@ -82,17 +82,28 @@ void MissQueue::Failed(BlockRun run, int error) {
     }
     // Other blocks of this run may have been asked for on behalf of this request alone: their answer finds nobody, which
     // is harmless, and a later request asks anew.
-    entry->error = error;
+    // Written meanwhile, they are not wanted from anywhere else.
+    entry->error = overlay_->IsPresent(absent) ? 0 : error;
     ready_.push_back(std::move(*entry));
     entry = parked_.erase(entry);
   }
   ready_changed_.notify_one();
 }
 
+void MissQueue::FailParked() {
+  asked_.clear();
+  for (Entry& entry : parked_) {
+    entry.error = EIO;
+    ready_.push_back(std::move(entry));
+  }
+  parked_.clear();
+  ready_changed_.notify_one();
+}
+
 void MissQueue::Drain() {
-  Failed({0, overlay_->block_count()}, EIO);
   std::unique_lock guard(mutex_);
-  idle_changed_.wait(guard, [&] { return ready_.empty() && !resuming_; });
+  // Again after each wait: a request that was being resumed may have parked anew.
+  for (FailParked(); !ready_.empty() || resuming_; FailParked()) idle_changed_.wait(guard);
 }
 
 size_t MissQueue::parked() const {

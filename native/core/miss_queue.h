@@ -56,6 +56,7 @@ class MissQueue {
   };
 
   void Forget(BlockRun run);
+  void FailParked();
   void ResumeLoop();
 
   const std::shared_ptr<Overlay> overlay_;
