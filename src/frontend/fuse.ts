@@ -20,7 +20,8 @@ const DEVICE = '/dev/fuse';
 const SESSION_THREADS = 16;
 
 /** mount(2) data of FUSE: fuse(4). The root of this file system is a regular file, so the volume is its mount point. */
-const MOUNT_OPTIONS = 'fd=3,rootmode=100000,user_id=0,group_id=0,allow_other,default_permissions,nosuid,nodev,noexec';
+const MOUNT_OPTIONS =
+  'fd=3,rootmode=100000,user_id=0,group_id=0,allow_other,default_permissions,nosuid,nodev,noexec';
 
 export interface FuseFrontendOptions {
   /** Holds one file per attached volume; made when it is not there. */
@@ -48,9 +49,13 @@ export class FuseFrontend implements Frontend {
     const { session, ended } = serve(target);
     try {
       // The child has the descriptor too until it ends; session threads answer what it asks while it mounts.
-      await runHostCommand('mount', ['-i', '-t', 'fuse', '-o', MOUNT_OPTIONS, '--', 'cloudvol', path], {
-        descriptors: [session.fd],
-      });
+      await runHostCommand(
+        'mount',
+        ['-i', '-t', 'fuse', '-o', MOUNT_OPTIONS, '--', 'cloudvol', path],
+        {
+          descriptors: [session.fd],
+        },
+      );
     } catch (error) {
       await target.native.endFuse(session.handle);
       await rm(path, { force: true });
@@ -64,7 +69,8 @@ export class FuseFrontend implements Frontend {
     if (!(await isMounted(path))) return;
     // Nobody serves this connection any more: what stands on it only gets errors, and is taken away from the top.
     for (const device of await loopDevicesOf(path)) {
-      for (const mountPoint of await mountPointsOf(device)) await this.#takeAway('umount', ['-l', '--', mountPoint]);
+      for (const mountPoint of await mountPointsOf(device))
+        await this.#takeAway('umount', ['-l', '--', mountPoint]);
       await this.#takeAway('detach', [device]);
     }
     while (await isMounted(path)) await runHostCommand('umount', ['-l', '--', path]);
@@ -87,7 +93,12 @@ class FuseAttachment implements Attachment {
   readonly #native: NativeOverlay;
   readonly #session: FuseSessionHandle;
 
-  constructor(path: string, native: NativeOverlay, session: FuseSessionHandle, ended: Promise<number>) {
+  constructor(
+    path: string,
+    native: NativeOverlay,
+    session: FuseSessionHandle,
+    ended: Promise<number>,
+  ) {
     this.path = path;
     this.#native = native;
     this.#session = session;
@@ -95,7 +106,10 @@ class FuseAttachment implements Attachment {
       await this.#native.endFuse(this.#session);
       await rm(path, { force: true });
       if (errno === 0) return undefined;
-      return new CloudvolError('host/fuse-failed', `${path} is no longer served: ${getSystemErrorName(-errno)}`);
+      return new CloudvolError(
+        'host/fuse-failed',
+        `${path} is no longer served: ${getSystemErrorName(-errno)}`,
+      );
     });
   }
 
@@ -121,7 +135,10 @@ function isBusy(error: unknown): boolean {
 function serve({ native, overlay }: FrontendTarget) {
   const fd = openSync(DEVICE, 'r+');
   const { promise: ended, resolve } = Promise.withResolvers<number>();
-  return { session: { handle: native.serveFuse(overlay, fd, SESSION_THREADS, resolve), fd }, ended };
+  return {
+    session: { handle: native.serveFuse(overlay, fd, SESSION_THREADS, resolve), fd },
+    ended,
+  };
 }
 
 async function isMounted(path: string): Promise<boolean> {
@@ -131,16 +148,24 @@ async function isMounted(path: string): Promise<boolean> {
 /** @throws CloudvolError `host/not-root`, `host/no-fuse` */
 async function requireHost(): Promise<void> {
   if (process.geteuid?.() !== 0) {
-    throw new CloudvolError('host/not-root', 'attaching a volume needs root, and the agent runs without', {
-      hint: 'run the agent as root',
-    });
+    throw new CloudvolError(
+      'host/not-root',
+      'attaching a volume needs root, and the agent runs without',
+      {
+        hint: 'run the agent as root',
+      },
+    );
   }
   try {
     await access(DEVICE, constants.R_OK | constants.W_OK);
   } catch (error) {
-    throw new CloudvolError('host/no-fuse', `this host has no usable ${DEVICE} (${errnoOf(error) ?? 'unknown'})`, {
-      hint: 'load the kernel module (modprobe fuse), or give the container the device',
-      cause: error,
-    });
+    throw new CloudvolError(
+      'host/no-fuse',
+      `this host has no usable ${DEVICE} (${errnoOf(error) ?? 'unknown'})`,
+      {
+        hint: 'load the kernel module (modprobe fuse), or give the container the device',
+        cause: error,
+      },
+    );
   }
 }

@@ -25,7 +25,12 @@ export async function tidyDeltas(
     const last = group.at(-1);
     if (last === undefined || group.length < FOLD_FROM) continue;
     const paths = group.map((epoch) => directory.deltaPath(epoch));
-    await native.mergeDeltas(paths, directory.deltaPath(last), state.sizeBytes / state.blockBytes, tagOf(state.id));
+    await native.mergeDeltas(
+      paths,
+      directory.deltaPath(last),
+      state.sizeBytes / state.blockBytes,
+      tagOf(state.id),
+    );
     await directory.removeDeltas(group.slice(0, -1));
   }
 }

@@ -43,7 +43,9 @@ export async function runHostCommand(
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       // A process inside a hung mount dies only when the mount answers: it is not waited for.
-      reject(new CloudvolError('host/command-timeout', `${command} did not end within ${timeoutMs} ms`));
+      reject(
+        new CloudvolError('host/command-timeout', `${command} did not end within ${timeoutMs} ms`),
+      );
     }, timeoutMs);
     child.once('error', (error) => {
       clearTimeout(timer);
@@ -52,7 +54,14 @@ export async function runHostCommand(
     child.once('close', (code, signal) => {
       clearTimeout(timer);
       if (code === 0) resolve(output.join(''));
-      else reject(failed(command, words.join('').trim() || `it ended with ${signal ?? `code ${code}`}`, code));
+      else
+        reject(
+          failed(
+            command,
+            words.join('').trim() || `it ended with ${signal ?? `code ${code}`}`,
+            code,
+          ),
+        );
     });
   });
 }

@@ -18,10 +18,20 @@ const MKFS_ARGUMENTS: Readonly<Record<Exclude<FileSystem, 'none'>, readonly stri
 /** Attaches a file to a free loop device, with direct I/O: the page cache lies above it, not below as well. */
 export async function attachLoop(path: string): Promise<string> {
   try {
-    const device = await runHostCommand('losetup', ['--find', '--show', '--direct-io=on', '--', path]);
+    const device = await runHostCommand('losetup', [
+      '--find',
+      '--show',
+      '--direct-io=on',
+      '--',
+      path,
+    ]);
     return device.trim();
   } catch (error) {
-    if (!hasCode(error, 'host/command-failed') || !/could not find|No such device/i.test(error.message)) throw error;
+    if (
+      !hasCode(error, 'host/command-failed') ||
+      !/could not find|No such device/i.test(error.message)
+    )
+      throw error;
     throw new CloudvolError('host/no-loop-device', 'no loop device is free on this host', {
       hint: 'detach one (losetup -l), or raise the limit (max_loop)',
       cause: error,
@@ -33,11 +43,20 @@ export async function detachLoop(device: string): Promise<void> {
   await runHostCommand('losetup', ['--detach', device]);
 }
 
-export async function makeFileSystem(device: string, kind: Exclude<FileSystem, 'none'>): Promise<void> {
-  await runHostCommand(`mkfs.${kind}`, [...MKFS_ARGUMENTS[kind], '--', device], { timeoutMs: MKFS_TIMEOUT_MS });
+export async function makeFileSystem(
+  device: string,
+  kind: Exclude<FileSystem, 'none'>,
+): Promise<void> {
+  await runHostCommand(`mkfs.${kind}`, [...MKFS_ARGUMENTS[kind], '--', device], {
+    timeoutMs: MKFS_TIMEOUT_MS,
+  });
 }
 
-export async function mountDevice(device: string, directory: string, kind: FileSystem): Promise<void> {
+export async function mountDevice(
+  device: string,
+  directory: string,
+  kind: FileSystem,
+): Promise<void> {
   // A restored XFS has the UUID of its source, which may be mounted on this host too.
   const options = kind === 'xfs' ? ['-o', 'nouuid'] : [];
   const type = kind === 'none' ? [] : ['-t', kind];
@@ -57,10 +76,14 @@ function explainMount(error: unknown, device: string, directory: string): unknow
     });
   }
   if (/wrong fs type|can't read superblock|must specify the filesystem type/i.test(error.message)) {
-    return new CloudvolError('volume/no-file-system', `there is no file system that can be mounted on ${device}`, {
-      hint: 'make one (mkfs), or check the one that is there (fsck)',
-      cause: error,
-    });
+    return new CloudvolError(
+      'volume/no-file-system',
+      `there is no file system that can be mounted on ${device}`,
+      {
+        hint: 'make one (mkfs), or check the one that is there (fsck)',
+        cause: error,
+      },
+    );
   }
   return error;
 }

@@ -47,7 +47,12 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   #source: BackingSource | undefined;
   readonly #retiredSources: BackingSource[] = [];
 
-  constructor(file: VolumeStateFile, directory: VolumeDirectory, deps: LocalDiskDeps, source?: BackingSource) {
+  constructor(
+    file: VolumeStateFile,
+    directory: VolumeDirectory,
+    deps: LocalDiskDeps,
+    source?: BackingSource,
+  ) {
     const { id, name, sizeBytes, blockBytes, fileSystem, labels, backing } = file.current;
     this.id = id as VolumeId;
     this.attributes = {
@@ -73,7 +78,12 @@ export class LocalDisk implements BackupSource, HydrationTarget {
 
   /** The open overlay; opened now if it is not. */
   open(): Promise<OverlayHandle> {
-    this.#opening ??= openOverlay(this.file, this.directory, this.#deps, (extent) => void this.#bring(extent)).then(
+    this.#opening ??= openOverlay(
+      this.file,
+      this.directory,
+      this.#deps,
+      (extent) => void this.#bring(extent),
+    ).then(
       (overlay) => (this.#overlay = overlay),
       (error: unknown) => {
         // What was in the way may be gone at the next try.
@@ -130,7 +140,9 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   }
 
   pendingCommit(repositoryId: string): PendingCommit | undefined {
-    return this.file.current.pendingCommits.find((pending) => pending.repositoryId === repositoryId);
+    return this.file.current.pendingCommits.find(
+      (pending) => pending.repositoryId === repositoryId,
+    );
   }
 
   deltasCompleteSince(baseEpoch: number): boolean {
@@ -145,7 +157,12 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       const base = plan.kind === 'incremental' ? plan.base.baseEpoch : undefined;
       const sealed = base === undefined ? [] : await this.directory.sealedEpochs();
       const frozenAtMs = clock.nowMs();
-      const view = await this.#freezeOverlay(overlay, epoch, sealed.filter((old) => old > (base ?? 0)), plan.kind);
+      const view = await this.#freezeOverlay(
+        overlay,
+        epoch,
+        sealed.filter((old) => old > (base ?? 0)),
+        plan.kind,
+      );
       this.#openViews.add(epoch);
       return new VolumeView({
         native,
@@ -214,7 +231,10 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   async completeHydration(): Promise<void> {
     const overlay = await this.open();
     if (this.absentBlocks > 0) {
-      throw new CloudvolError('volume/not-hydrated', `volume ${this.attributes.name} still has absent blocks`);
+      throw new CloudvolError(
+        'volume/not-hydrated',
+        `volume ${this.attributes.name} still has absent blocks`,
+      );
     }
     await this.#deps.native.flushOverlay(overlay);
     await this.file.update(() => ({ backing: null }));
@@ -227,7 +247,12 @@ export class LocalDisk implements BackupSource, HydrationTarget {
 
   // --- inside ---
 
-  async #freezeOverlay(overlay: OverlayHandle, epoch: number, deltas: readonly number[], kind: PlanKind['kind']) {
+  async #freezeOverlay(
+    overlay: OverlayHandle,
+    epoch: number,
+    deltas: readonly number[],
+    kind: PlanKind['kind'],
+  ) {
     try {
       return await this.#deps.native.freezeOverlay(overlay, {
         nextDeltaPath: this.directory.liveDeltaPath(epoch + 1),
@@ -240,10 +265,14 @@ export class LocalDisk implements BackupSource, HydrationTarget {
     } catch (error) {
       const { name } = this.attributes;
       if (errnoOf(error) === 'EMFILE') {
-        throw new CloudvolError('volume/too-many-views', `volume ${name} holds as many instants as it can`, {
-          hint: 'wait until one of its cloudsnaps is done',
-          cause: error,
-        });
+        throw new CloudvolError(
+          'volume/too-many-views',
+          `volume ${name} holds as many instants as it can`,
+          {
+            hint: 'wait until one of its cloudsnaps is done',
+            cause: error,
+          },
+        );
       }
       throw new CloudvolError('volume/not-frozen', `volume ${name} could not be frozen`, {
         hint: 'see whether the state directory has space left and can be written',
@@ -281,7 +310,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   async #whilePopulating(
     request: (native: LocalDiskDeps['native']) => Promise<Extent | undefined>,
   ): Promise<void> {
-    for (let absent = await request(this.#deps.native); absent; absent = await request(this.#deps.native)) {
+    for (
+      let absent = await request(this.#deps.native);
+      absent;
+      absent = await request(this.#deps.native)
+    ) {
       await this.#fetch(absent);
     }
   }
@@ -292,15 +325,19 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       await this.#fetch(extent);
     } catch (error) {
       this.#deps.log.error('volume.read-failed', { volumeId: this.id, ...extent, error });
-      const errno = constants.errno[(errnoOf(error) ?? 'EIO') as keyof typeof constants.errno] ?? constants.errno.EIO;
+      const errno =
+        constants.errno[(errnoOf(error) ?? 'EIO') as keyof typeof constants.errno] ??
+        constants.errno.EIO;
       const overlay = this.#overlay;
-      if (overlay) this.#deps.native.failMisses(overlay, extent.firstBlock, extent.blockCount, errno);
+      if (overlay)
+        this.#deps.native.failMisses(overlay, extent.firstBlock, extent.blockCount, errno);
     }
   }
 
   async #fetch(extent: Extent): Promise<void> {
     if (!this.#source) throw this.#noSource(extent);
-    for (const run of await this.#source.readBlocks(extent, { priority: 'demand' })) await this.populate(run);
+    for (const run of await this.#source.readBlocks(extent, { priority: 'demand' }))
+      await this.populate(run);
   }
 
   #noSource({ firstBlock, blockCount }: Extent): CloudvolError {
@@ -311,6 +348,9 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   }
 }
 
-function others<T extends { readonly repositoryId: string }>(records: readonly T[], repositoryId: string): T[] {
+function others<T extends { readonly repositoryId: string }>(
+  records: readonly T[],
+  repositoryId: string,
+): T[] {
   return records.filter((record) => record.repositoryId !== repositoryId);
 }

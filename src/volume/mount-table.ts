@@ -22,7 +22,14 @@ export function parseMountInfo(text: string): MountEntry[] {
     const [fileSystemType, source] = after?.split(' ') ?? [];
     const [device, , mountPoint] = left?.slice(2) ?? [];
     if (!device || !mountPoint || !fileSystemType || source === undefined) return [];
-    return [{ device, mountPoint: unescapeOctal(mountPoint), fileSystemType, source: unescapeOctal(source) }];
+    return [
+      {
+        device,
+        mountPoint: unescapeOctal(mountPoint),
+        fileSystemType,
+        source: unescapeOctal(source),
+      },
+    ];
   });
 }
 
@@ -35,7 +42,8 @@ export async function loopDevicesOf(path: string): Promise<string[]> {
       if (unescapeOctal(backing.trimEnd()) === path) found.push(`/dev/${name}`);
     } catch (error) {
       // A device without a file has no such attribute, or lost it just now.
-      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENODEV' && errnoOf(error) !== 'ENXIO') throw error;
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENODEV' && errnoOf(error) !== 'ENXIO')
+        throw error;
     }
   }
   return found;
@@ -43,5 +51,7 @@ export async function loopDevicesOf(path: string): Promise<string[]> {
 
 /** Space, tab, newline and backslash stand as \040 and the like. */
 function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }

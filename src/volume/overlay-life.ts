@@ -48,7 +48,11 @@ async function beginLife(
 ): Promise<VolumeState> {
   await directory.removeLive();
   await directory.ensureLive();
-  const known = [state.epoch, ...(await directory.sealedEpochs()), ...state.chains.map((chain) => chain.baseEpoch)];
+  const known = [
+    state.epoch,
+    ...(await directory.sealedEpochs()),
+    ...state.chains.map((chain) => chain.baseEpoch),
+  ];
   // Two above what is known: a freeze that a power cut hid may have begun the epoch in between.
   const epoch = Math.max(...known) + 2;
   const isLost = state.inUse && state.phase !== 'creating';

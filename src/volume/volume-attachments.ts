@@ -3,7 +3,14 @@ import type { Log } from '../base/log.ts';
 import type { AttachmentRecord } from '../format/volume-state.ts';
 import type { NativeOverlay } from '../native.ts';
 import type { Attachment, Frontend } from './frontend.ts';
-import { attachLoop, detachLoop, makeFileSystem, mountDevice, mountPointsOf, unmountDirectory } from './host-devices.ts';
+import {
+  attachLoop,
+  detachLoop,
+  makeFileSystem,
+  mountDevice,
+  mountPointsOf,
+  unmountDirectory,
+} from './host-devices.ts';
 import { readMounts } from './mount-table.ts';
 import type { LocalDisk } from './local-disk.ts';
 
@@ -41,9 +48,17 @@ export class VolumeAttachments {
   }
 
   /** Attaching what is attached is no error; `loop` adds a loop device to a file. */
-  async attach({ loop = false }: { loop?: boolean }): Promise<{ path: string; loopDevice?: string }> {
+  async attach({
+    loop = false,
+  }: {
+    loop?: boolean;
+  }): Promise<{ path: string; loopDevice?: string }> {
     const path = await this.#raise(loop);
-    await this.#record({ loop: this.#loopDevice !== undefined, mountPath: this.mountPath, byMount: false });
+    await this.#record({
+      loop: this.#loopDevice !== undefined,
+      mountPath: this.mountPath,
+      byMount: false,
+    });
     return { path, ...(this.#loopDevice ? { loopDevice: this.#loopDevice } : {}) };
   }
 
@@ -68,9 +83,13 @@ export class VolumeAttachments {
   async mount(directory: string): Promise<void> {
     const { name, fileSystem } = this.#volume.attributes;
     if (this.#mountPath) {
-      throw new CloudvolError('volume/in-use', `volume ${name} is mounted on ${this.#mountPath} already`, {
-        hint: `first: cloudvol volume unmount ${name}`,
-      });
+      throw new CloudvolError(
+        'volume/in-use',
+        `volume ${name} is mounted on ${this.#mountPath} already`,
+        {
+          hint: `first: cloudvol volume unmount ${name}`,
+        },
+      );
     }
     await requireFree(directory);
     const byMount = !this.#attachment;
@@ -121,7 +140,11 @@ export class VolumeAttachments {
       if (!wanted) return;
       if (wanted.mountPath) await this.#remount(wanted.mountPath, wanted);
       else await this.#raise(wanted.loop);
-      this.#deps.log.info('volume.reattached', { ...names, path: this.path, mountPath: this.mountPath });
+      this.#deps.log.info('volume.reattached', {
+        ...names,
+        path: this.path,
+        mountPath: this.mountPath,
+      });
     } catch (error) {
       this.#deps.log.error('volume.not-reattached', { ...names, error });
     }
@@ -140,7 +163,11 @@ export class VolumeAttachments {
     if (!this.#attachment) {
       const { native, frontend } = this.#deps;
       const overlay = await this.#volume.open();
-      const attachment = await frontend.attach({ name: this.#volume.attributes.name, native, overlay });
+      const attachment = await frontend.attach({
+        name: this.#volume.attributes.name,
+        native,
+        overlay,
+      });
       this.#attachment = attachment;
       void attachment.ended.then((error) => this.#onEnded(attachment, error));
     }
@@ -157,7 +184,8 @@ export class VolumeAttachments {
       if (!wasAttached) await this.#lower();
       throw error;
     }
-    if (!this.#loopDevice) throw new CloudvolError('volume/not-attached', 'the volume was detached meanwhile');
+    if (!this.#loopDevice)
+      throw new CloudvolError('volume/not-attached', 'the volume was detached meanwhile');
     return this.#loopDevice;
   }
 
@@ -196,7 +224,11 @@ export class VolumeAttachments {
     if (this.#attachment !== attachment) return;
     // Somebody unmounted it from outside, or the kernel cut the connection.
     this.#attachment = undefined;
-    this.#deps.log.warn('volume.attachment-ended', { volumeId: this.#volume.id, path: attachment.path, error });
+    this.#deps.log.warn('volume.attachment-ended', {
+      volumeId: this.#volume.id,
+      path: attachment.path,
+      error,
+    });
   }
 
   async #record(attachment: AttachmentRecord | null): Promise<void> {

@@ -44,7 +44,8 @@ export class VolumeCatalog {
     const catalog = new VolumeCatalog(deps);
     await mkdir(catalog.#volumesPath, { recursive: true, mode: 0o700 });
     await mkdir(deps.liveDir, { recursive: true, mode: 0o700 });
-    for (const id of (await readdir(catalog.#volumesPath)).filter(isVolumeId)) await catalog.#load(id);
+    for (const id of (await readdir(catalog.#volumesPath)).filter(isVolumeId))
+      await catalog.#load(id);
     for (const volume of catalog.list()) {
       if (volume.file.current.backing || volume.file.current.inUse) await volume.open();
       await volume.restoreAttachments();
@@ -58,7 +59,9 @@ export class VolumeCatalog {
 
   /** @throws CloudvolError `volume/not-found` */
   find(nameOrId: string): Volume {
-    const found = this.#volumes.get(nameOrId) ?? this.list().find(({ attributes }) => attributes.name === nameOrId);
+    const found =
+      this.#volumes.get(nameOrId) ??
+      this.list().find(({ attributes }) => attributes.name === nameOrId);
     if (found) return found;
     throw new CloudvolError('volume/not-found', `there is no volume ${nameOrId}`, {
       hint: 'see the volumes that there are: cloudvol volume list',
@@ -71,7 +74,9 @@ export class VolumeCatalog {
   }
 
   /** A volume whose blocks are all absent. The source is the volume's from now on; on failure it stays the caller's. */
-  async createAbsent(wanted: NewVolume & { backing: BackingRecord; source: BackingSource }): Promise<Volume> {
+  async createAbsent(
+    wanted: NewVolume & { backing: BackingRecord; source: BackingSource },
+  ): Promise<Volume> {
     return await this.#make(wanted, wanted.backing, wanted.source);
   }
 
@@ -95,7 +100,11 @@ export class VolumeCatalog {
       try {
         await volume.close();
       } catch (error) {
-        this.#deps.log.error('volume.not-closed', { volumeId: volume.id, name: volume.attributes.name, error });
+        this.#deps.log.error('volume.not-closed', {
+          volumeId: volume.id,
+          name: volume.attributes.name,
+          error,
+        });
         failures.push(error);
       }
     }
@@ -122,13 +131,20 @@ export class VolumeCatalog {
         log.info('volume.remains-removed', { volumeId: id, phase: state?.phase });
         return;
       }
-      this.#volumes.set(id, new Volume(new VolumeStateFile(directory, state), directory, this.#deps));
+      this.#volumes.set(
+        id,
+        new Volume(new VolumeStateFile(directory, state), directory, this.#deps),
+      );
     } catch (error) {
       log.error('volume.not-loaded', { volumeId: id, error });
     }
   }
 
-  async #make(wanted: NewVolume, backing: BackingRecord | null, source: BackingSource | undefined): Promise<Volume> {
+  async #make(
+    wanted: NewVolume,
+    backing: BackingRecord | null,
+    source: BackingSource | undefined,
+  ): Promise<Volume> {
     geometryOf(wanted.sizeBytes, wanted.blockBytes);
     this.#requireFreeName(wanted.name);
     const state = initialState(wanted, backing, this.#deps.clock.nowMs());
@@ -136,7 +152,12 @@ export class VolumeCatalog {
     try {
       await directory.create();
       await directory.writeState(state);
-      const volume = new Volume(new VolumeStateFile(directory, state), directory, this.#deps, source);
+      const volume = new Volume(
+        new VolumeStateFile(directory, state),
+        directory,
+        this.#deps,
+        source,
+      );
       await this.#prepare(volume);
       await volume.file.update(() => ({ phase: 'ready' }));
       this.#volumes.set(volume.id, volume);
@@ -166,7 +187,11 @@ export class VolumeCatalog {
   }
 }
 
-function initialState(wanted: NewVolume, backing: BackingRecord | null, createdMs: number): VolumeState {
+function initialState(
+  wanted: NewVolume,
+  backing: BackingRecord | null,
+  createdMs: number,
+): VolumeState {
   return {
     id: newVolumeId(),
     name: wanted.name,

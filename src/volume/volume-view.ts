@@ -40,7 +40,10 @@ export class VolumeView implements FrozenView {
     }
   }
 
-  async readBlocks({ firstBlock, blockCount }: Extent, target: Uint8Array): Promise<readonly Extent[]> {
+  async readBlocks(
+    { firstBlock, blockCount }: Extent,
+    target: Uint8Array,
+  ): Promise<readonly Extent[]> {
     const { native, overlay, view } = this.#options;
     try {
       return await native.readView(overlay, view, firstBlock, blockCount, target);
