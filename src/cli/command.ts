@@ -1,11 +1,16 @@
-/** What a command is: data that parsing and help are derived from, and the function that does it. */
+/**
+ * What a command is: data that parsing and help are derived from, and the function that does it.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { ControlClient } from '../control/client.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
 export interface OptionSpec {
-  /** flag: present or not; switch: on unless `--no-…`; text: a value; list: a value, any number of times. */
+  /**
+   * flag: present or not; switch: on unless `--no-…`; text: a value; list: a value, any number of
+   * times.
+   */
   readonly kind: 'flag' | 'switch' | 'text' | 'list';
   readonly about: string;
   /** Letters or words that mean the same. */
@@ -68,8 +73,9 @@ export function defineCommand<
   const Options extends OptionTable,
   const Arguments extends readonly ArgumentSpec[],
 >(command: Command<Options, Arguments>): Command {
-  // The parser makes values of exactly the kinds that the tables name; that is checked nowhere else.
-  return command as unknown as Command;
+  // The parser makes values of exactly the kinds that the tables name; that is checked nowhere
+  // else.
+  return command;
 }
 
 /** Understood by every command. */

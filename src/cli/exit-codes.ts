@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../base/errors.ts';
 
 /**
- * What a command's exit code says. From 64 on as in sysexits.h where it has a word, 28 as ENOSPC, 130 as shells have
- * it. docs/design/0004-control-plane.md prints the same table.
+ * What a command's exit code says. From 64 on as in sysexits.h where it has a word, 28 as ENOSPC,
+ * 130 as shells have it. docs/design/0004-control-plane.md prints the same table.
  */
 export const EXIT = {
   ok: 0,
@@ -56,7 +56,7 @@ const BY_REASON: readonly (readonly [pattern: RegExp, exit: ExitCode])[] = [
   [/^(denied|not-root|no-permission)$/, EXIT.noPermission],
   [/^no-space$/, EXIT.noSpace],
   [/^corrupt$/, EXIT.corrupt],
-  [/^(no-fuse|no-loop|unavailable)|missing$/, EXIT.unavailable],
+  [/^(no-fuse|no-loop|unavailable|too-many-files|no-memory)|missing$/, EXIT.unavailable],
   [/^(bad-|invalid)/, EXIT.usage],
 ];
 

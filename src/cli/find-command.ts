@@ -1,5 +1,11 @@
 import { CloudvolError } from '../base/errors.ts';
-import { COMMANDS, GROUPS, NESTED_GROUPS, type CommandEntry, type CommandGroup } from './command-table.ts';
+import {
+  COMMANDS,
+  GROUPS,
+  NESTED_GROUPS,
+  type CommandEntry,
+  type CommandGroup,
+} from './command-table.ts';
 import { suggestion } from './suggestion.ts';
 
 interface Named {
@@ -8,7 +14,12 @@ interface Named {
 }
 
 export type Found =
-  | { readonly kind: 'command'; readonly path: string; readonly entry: CommandEntry; readonly rest: string[] }
+  | {
+      readonly kind: 'command';
+      readonly path: string;
+      readonly entry: CommandEntry;
+      readonly rest: string[];
+    }
   /** Only a group was named, or nothing: its help is wanted. */
   | { readonly kind: 'group'; readonly group: CommandGroup | undefined; readonly isAsked: boolean };
 

@@ -14,8 +14,8 @@ const BAR_MS = 250;
 const LINE_MS = 5000;
 
 /**
- * Shows a task's progress until it ends: a bar on a terminal, else a line now and then; with `--json` a line of JSON
- * each. The task goes on when the command is interrupted.
+ * Shows a task's progress until it ends: a bar on a terminal, else a line now and then; with
+ * `--json` a line of JSON each. The task goes on when the command is interrupted.
  * @throws CloudvolError `cli/interrupted`, and what the call throws
  */
 export async function followTask(id: string, context: CommandContext): Promise<TaskView> {
@@ -35,7 +35,8 @@ export async function followTask(id: string, context: CommandContext): Promise<T
     throw error;
   } finally {
     if (isBar) output.transient('');
-    if (signal.aborted) output.note(`task ${id} goes on; stop it with: cloudvol cloudsnap stop -n ${id}`);
+    if (signal.aborted)
+      output.note(`task ${id} goes on; stop it with: cloudvol cloudsnap stop -n ${id}`);
   }
 }
 
@@ -62,5 +63,6 @@ function summaryOf({ bytesDone, elapsedMs, result }: TaskView): string {
 
 function progressLine(task: TaskView): string {
   const share = task.bytesTotal === 0 ? '' : ` of ${formatByteSize(task.bytesTotal)}`;
-  return `${task.kind}-${task.state} ${formatByteSize(task.bytesDone)}${share} ${formatDuration(task.elapsedMs)}`;
+  const done = `${formatByteSize(task.bytesDone)}${share}`;
+  return `${task.kind}-${task.state} ${done} ${formatDuration(task.elapsedMs)}`;
 }

@@ -28,7 +28,13 @@ export function programHelp(): string {
     ['NAME', ['cloudvol - virtual volumes as files, backed up to object storage as cloudsnaps']],
     ['USAGE', ['cloudvol command [subcommand] [command options] [arguments...]']],
     ['COMMANDS', columns([...GROUPS, ...COMMANDS].map(entryWords))],
-    ['OPTIONS', columns([['--version', 'show the version'], ['--help, -h', 'show help']])],
+    [
+      'OPTIONS',
+      columns([
+        ['--version', 'show the version'],
+        ['--help, -h', 'show help'],
+      ]),
+    ],
   ]);
 }
 

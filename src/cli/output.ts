@@ -10,7 +10,7 @@ export class Output {
 
   /** Whether somebody watches the progress. */
   get isTerminal(): boolean {
-    return this.#stderr.isTTY === true;
+    return this.#stderr.isTTY;
   }
 
   get terminalColumns(): number {

@@ -20,8 +20,8 @@ const PARSING = {
 } as const;
 
 /**
- * The parser of yargs without yargs itself: help, checks and suggestions come from the command tables here, and loading
- * the rest of yargs takes longer than everything else that a command does.
+ * The parser of yargs without yargs itself: help, checks and suggestions come from the command
+ * tables here, and loading the rest of yargs takes longer than everything else that a command does.
  * @throws CloudvolError `usage/*`
  */
 export function parseArguments(args: readonly string[], command: Command): ParsedArguments {

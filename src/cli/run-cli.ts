@@ -5,7 +5,7 @@ import { ControlClient } from '../control/client.ts';
 import { toErrorBody } from '../control/error-body.ts';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 import { findCommand, type Found } from './find-command.ts';
-import { Output, printable } from './output.ts';
+import { printable, type Output } from './output.ts';
 
 /**
  * Runs one command line.
@@ -55,7 +55,7 @@ async function runCommand(
     signal,
   };
   type Run = Parameters<typeof command.run>;
-  return (await command.run(context, options as Run[1], values as Run[2])) ?? EXIT.ok;
+  return (await command.run(context, options as Run[1], values)) ?? EXIT.ok;
 }
 
 async function showGroup(

@@ -5,14 +5,18 @@ import { CloudvolError } from '../base/errors.ts';
 import type { LogLevel } from '../base/log.ts';
 import { DEFAULT_RUNTIME_DIR, agentSocketPath, socketPathProblem } from './socket-path.ts';
 
-/** What the agent needs to know before it starts; parsed once, never changed. Paths are absolute. */
+/**
+ * What the agent needs to know before it starts; parsed once, never changed. Paths are absolute.
+ */
 export interface AgentConfig {
   /** Volumes, credentials, history: what must survive a reboot. */
   readonly stateDir: string;
   /** Socket and attached volumes: what means nothing after a reboot. */
   readonly runtimeDir: string;
   readonly socketPath: string;
-  /** Where bits that outlive the process but not the power would lie, if that is in memory (tmpfs). */
+  /**
+   * Where bits that outlive the process but not the power would lie, if that is in memory (tmpfs).
+   */
   readonly liveDir: string;
   readonly logLevel: LogLevel;
 }
@@ -89,11 +93,14 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
 function readFlags(args: readonly string[]): { flags: Map<string, string>; problems: string[] } {
   const flags = new Map<string, string>();
   const problems: string[] = [];
-  const options = Object.fromEntries(SETTINGS.map(({ flag }) => [flag, { type: 'string' as const }]));
+  const options = Object.fromEntries(
+    SETTINGS.map(({ flag }) => [flag, { type: 'string' as const }]),
+  );
   // Not strict, since strict stops at the first mistake; the tokens show them all.
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   for (const token of tokens) {
-    if (token.kind === 'positional') problems.push(`${JSON.stringify(token.value)} is not an option`);
+    if (token.kind === 'positional')
+      problems.push(`${JSON.stringify(token.value)} is not an option`);
     if (token.kind !== 'option') continue;
     if (!(token.name in options)) problems.push(`there is no option ${token.rawName}`);
     else if (!token.value) problems.push(`${token.rawName} needs a value`);

@@ -9,7 +9,9 @@ export function agentSocketPath(runtimeDir: string): string {
   return join(runtimeDir, 'agent.sock');
 }
 
-/** Where a command finds the agent: `--socket`, else CLOUDVOL_SOCKET, else in the runtime directory. */
+/**
+ * Where a command finds the agent: `--socket`, else CLOUDVOL_SOCKET, else in the runtime directory.
+ */
 export function clientSocketPath(flag: string | undefined, env: NodeJS.ProcessEnv): string {
   const named = flag || env['CLOUDVOL_SOCKET'];
   if (named) return resolve(named);

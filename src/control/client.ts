@@ -6,10 +6,14 @@ import { fromErrorBody } from './error-body.ts';
 import { ROUTES, pathInputs, type Route, type RouteName } from './routes.ts';
 import type { Api } from './schemas.ts';
 
-// An import of node:http would run every lazy getter of it, WebSocket's among them: half of a command's start.
+// An import of node:http would run every lazy getter of it, WebSocket's among them: half of a
+// command's start.
 const { request } = process.getBuiltinModule('node:http');
 
-/** Far above any answer (a history of 10,000 tasks has about 6 MB): whatever is on the socket cannot fill the memory. */
+/**
+ * Far above any answer (a history of 10,000 tasks has about 6 MB): whatever is on the socket cannot
+ * fill the memory.
+ */
 const MAX_ANSWER_BYTES = 64 << 20;
 
 export interface CallOptions {
@@ -51,7 +55,11 @@ export class ControlClient {
     }
   }
 
-  #exchange(route: Route, input: object, signal: AbortSignal): Promise<{ status: number; body: unknown }> {
+  #exchange(
+    route: Route,
+    input: object,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: unknown }> {
     const { path, rest } = placeInputs(route, input);
     const body = route.method === 'GET' ? undefined : JSON.stringify(rest);
     // Node sends no length with the body of a DELETE unless it is told.
@@ -61,7 +69,14 @@ export class ControlClient {
     };
     return new Promise((resolve, reject) => {
       const outgoing = request(
-        { socketPath: this.socketPath, path, method: route.method, headers: headers || {}, signal, agent: false },
+        {
+          socketPath: this.socketPath,
+          path,
+          method: route.method,
+          headers: headers || {},
+          signal,
+          agent: false,
+        },
         (answer) => {
           readJson(answer, this.socketPath).then(
             (value) => resolve({ status: answer.statusCode ?? 0, body: value }),
@@ -133,8 +148,12 @@ async function readJson(answer: IncomingMessage, socketPath: string): Promise<un
 }
 
 function badAnswer(socketPath: string, cause?: unknown): CloudvolError {
-  return new CloudvolError('agent/bad-answer', `what answers on ${socketPath} is not a cloudvol agent`, {
-    hint: 'look at --socket; the command and the agent may have different versions',
-    cause,
-  });
+  return new CloudvolError(
+    'agent/bad-answer',
+    `what answers on ${socketPath} is not a cloudvol agent`,
+    {
+      hint: 'look at --socket; the command and the agent may have different versions',
+      cause,
+    },
+  );
 }

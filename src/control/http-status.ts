@@ -21,7 +21,10 @@ const BY_REASON: readonly (readonly [pattern: RegExp, status: number])[] = [
   [/^(no-space|full)$/, 507],
 ];
 
-/** HTTP status of an error; 500 for what has no better one. Programs should look at the code, not at this. */
+/**
+ * HTTP status of an error; 500 for what has no better one. Programs should look at the code, not at
+ * this.
+ */
 export function httpStatusOf(code: ErrorCode): number {
   const exact = BY_CODE[code];
   if (exact !== undefined) return exact;

@@ -1,10 +1,14 @@
 /**
- * Every call of the API, as data: what the server listens to and the client sends. No schemas here, so that a command
- * line that starts in milliseconds can import it. Paths follow the OpenStorage SDK's REST gateway where it has them.
+ * Every call of the API, as data: what the server listens to and the client sends. No schemas here,
+ * so that a command line that starts in milliseconds can import it. Paths follow the OpenStorage
+ * SDK's REST gateway where it has them.
  */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
-  /** `:word` takes the input of that name, percent-encoded; all other inputs travel in the JSON body. */
+  /**
+   * `:word` takes the input of that name, percent-encoded; all other inputs travel in the JSON
+   * body.
+   */
   readonly path: string;
   /** How long a client waits for the answer. */
   readonly deadlineMs: number;
@@ -13,7 +17,9 @@ export interface Route {
 /** Calls that look at the agent's own memory and database. */
 const QUICK_MS = 30_000;
 
-/** Calls that make file systems, mount, sync, or ask a store: slow disks and stores take minutes. */
+/**
+ * Calls that make file systems, mount, sync, or ask a store: slow disks and stores take minutes.
+ */
 const SLOW_MS = 600_000;
 
 const get = (path: string, deadlineMs = QUICK_MS) => ({ method: 'GET', path, deadlineMs }) as const;

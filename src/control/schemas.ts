@@ -1,13 +1,16 @@
 /**
- * The inputs and outputs of every call. The server checks inputs against them; a client imports their types only.
- * Unknown fields are refused. Ids are strings, since volume ids exceed 2^53; sizes are whole numbers of bytes below it;
- * times are UTC in ISO 8601.
+ * The inputs and outputs of every call. The server checks inputs against them; a client imports
+ * their types only. Unknown fields are refused. Ids are strings, since volume ids exceed 2^53;
+ * sizes are whole numbers of bytes below it; times are UTC in ISO 8601.
  */
-import Type, { type Static, type TObject, type TProperties, type TSchema } from 'typebox';
+import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox';
 
 import type { RouteName } from './routes.ts';
 
-/** Longest text in a request; ids, names and paths (PATH_MAX) are shorter, their own rules refuse them by name. */
+/**
+ * Longest text in a request; ids, names and paths (PATH_MAX) are shorter, their own rules refuse
+ * them by name.
+ */
 const MAX_TEXT = 4096;
 const MAX_LABELS = 64;
 
@@ -170,7 +173,9 @@ export const CALLS = {
       credential: Type.Optional(reference()),
       name: Type.Optional(text()),
       node: Type.Optional(reference()),
-      lazy: Type.Optional(Type.Boolean({ description: 'usable at once, fetches blocks as needed' })),
+      lazy: Type.Optional(
+        Type.Boolean({ description: 'usable at once, fetches blocks as needed' }),
+      ),
       hydrate: Type.Optional(Type.Boolean({ description: 'fill a lazy one in the background' })),
     }),
     output: closed({ volume: volumeView, task: taskView, hydrateTask: orNull(taskView) }),
@@ -191,7 +196,9 @@ export const CALLS = {
         ]),
       ),
       labels: Type.Optional(labels()),
-      deletedSource: Type.Optional(Type.Boolean({ description: 'only of volumes not here any more' })),
+      deletedSource: Type.Optional(
+        Type.Boolean({ description: 'only of volumes not here any more' }),
+      ),
       max: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
     output: Type.Array(cloudsnapView),

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
 import { CloudvolError, errnoOf, messageOf } from '../base/errors.ts';
+import { translateHostError } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import { toErrorBody } from './error-body.ts';
 import { httpStatusOf } from './http-status.ts';
@@ -13,7 +14,10 @@ import { CALLS, type Api } from './schemas.ts';
 /** Largest request: 64 labels of 4 KiB each and their JSON. */
 const MAX_BODY_BYTES = 1 << 20;
 
-/** Ids and names are far shorter; a longer one must reach its own check, so that the answer names what is wrong. */
+/**
+ * Ids and names are far shorter; a longer one must reach its own check, so that the answer names
+ * what is wrong.
+ */
 const MAX_PARAM_CHARACTERS = 8192;
 
 /** Read and write for the owner and the group: who may connect rules the agent. */
@@ -45,7 +49,8 @@ export class ControlServer {
 
   /**
    * Listens; the socket file of a dead agent is replaced.
-   * @throws CloudvolError `agent/already-running` when somebody answers on the socket, `agent/bad-socket`
+   * @throws CloudvolError `agent/already-running` when somebody answers on the socket,
+   * `agent/bad-socket`
    */
   static async open({ socketPath, handlers, log }: ServerOptions): Promise<ControlServer> {
     const fastify = buildServer(handlers, log);
@@ -79,7 +84,8 @@ export function buildServer(handlers: Handlers, log: Log): FastifyInstance {
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
-    // Fastify's own choice drops unknown fields and turns "1" into 1: here both are mistakes to be told about.
+    // Fastify's own choice drops unknown fields and turns "1" into 1: here both are mistakes to be
+    // told about.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
   fastify.removeContentTypeParser('text/plain');
@@ -144,7 +150,8 @@ function hangUpSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log) {
+function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Log) {
+  const error = translateHostError(thrown);
   const known = error instanceof CloudvolError ? error : (requestError(error) ?? internal(error));
   const fields = { call: `${request.method} ${request.url}`, error };
   if (known.code === 'agent/internal') log.error('call.failed', fields);
@@ -158,7 +165,11 @@ function requestError(error: unknown): CloudvolError | undefined {
   const status = Number(error.statusCode);
   if (status < 400 || status >= 500) return undefined;
   const code =
-    status === 413 ? 'request/too-large' : status === 415 ? 'request/unsupported-type' : 'request/invalid';
+    status === 413
+      ? 'request/too-large'
+      : status === 415
+        ? 'request/unsupported-type'
+        : 'request/invalid';
   return new CloudvolError(code, `the request was refused: ${error.message}`, {
     hint: 'the command and the agent may have different versions',
     cause: error,
@@ -175,7 +186,8 @@ function internal(error: unknown): CloudvolError {
 async function removeStaleSocket(path: string): Promise<void> {
   const outcome = await tryToConnect(path);
   if (outcome === 'ENOENT') return;
-  // Refused: a socket whose process is gone, or something else of that name, which is not ours to remove.
+  // Refused: a socket whose process is gone, or something else of that name, which is not ours to
+  // remove.
   if (outcome === 'ECONNREFUSED' && (await lstat(path)).isSocket()) {
     return rm(path, { force: true });
   }

@@ -24,8 +24,8 @@ export interface AgentDatabase {
 }
 
 /**
- * The agent's own small records. The first start, and it alone, makes the cluster id and a credential for
- * `defaultStorePath`: a user who deletes that credential does not get it back.
+ * The agent's own small records. The first start, and it alone, makes the cluster id and a
+ * credential for `defaultStorePath`: a user who deletes that credential does not get it back.
  */
 export function openAgentDatabase(
   path: string,
@@ -35,7 +35,8 @@ export function openAgentDatabase(
   const database = Sqlite.open(path, MIGRATIONS);
   try {
     const credentials = new CredentialRegistry(database, clock);
-    const clusterId = readClusterId(database) ?? firstStart(database, credentials, defaultStorePath);
+    const clusterId =
+      readClusterId(database) ?? firstStart(database, credentials, defaultStorePath);
     const close = () => database.close();
     return { clusterId, credentials, tasks: new TaskTable(database), close };
   } catch (error) {
@@ -56,7 +57,9 @@ function firstStart(
 ): ClusterId {
   return database.transaction(() => {
     const clusterId = newClusterId();
-    database.run(`INSERT INTO identity (key, value) VALUES ('cluster-id', :clusterId)`, { clusterId });
+    database.run(`INSERT INTO identity (key, value) VALUES ('cluster-id', :clusterId)`, {
+      clusterId,
+    });
     credentials.create(DEFAULT_CREDENTIAL, { provider: 'directory', path: defaultStorePath });
     return clusterId;
   });

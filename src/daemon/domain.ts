@@ -67,7 +67,9 @@ export interface ManagedVolumes {
   close(): Promise<void>;
 }
 
-/** What a volume that is opened with absent blocks is given; must not need the store to be in reach. */
+/**
+ * What a volume that is opened with absent blocks is given; must not need the store to be in reach.
+ */
 export type OpenBacking = (backing: VolumeBacking) => BackingSource;
 
 /** Repositories by credential, opened once and kept. */

@@ -6,8 +6,8 @@ import type { Log } from '../base/log.ts';
 const NOTIFY_LIMIT_MS = 5000;
 
 /**
- * Tells systemd that the agent is ready (`Type=notify`, `NotifyAccess=all`); nothing without NOTIFY_SOCKET. Node has no
- * Unix datagram sockets, so systemd's own program sends it.
+ * Tells systemd that the agent is ready (`Type=notify`, `NotifyAccess=all`); nothing without
+ * NOTIFY_SOCKET. Node has no Unix datagram sockets, so systemd's own program sends it.
  */
 export function notifySystemdReady(env: NodeJS.ProcessEnv, log: Log): void {
   if (!env['NOTIFY_SOCKET']) return;

@@ -15,7 +15,10 @@ import { chooseLiveDirectory } from '../volume/live-directory.ts';
 import { VolumeCatalog } from '../volume/volume-catalog.ts';
 import type { Domain } from './domain.ts';
 
-/** Of the free space, what cloudsnaps under way may use to keep blocks that writers replace: the rest is the writers'. */
+/**
+ * Of the free space, what cloudsnaps under way may use to keep blocks that writers replace: the
+ * rest is the writers'.
+ */
 const SIDE_SHARE = 1 / 4;
 
 /** The real volumes, stores and recipes. @throws CloudvolError `native/missing` */

@@ -1,5 +1,6 @@
 import { CloudvolError } from '../base/errors.ts';
 import { systemClock } from '../base/clock.ts';
+import { translateHostError } from '../base/host-error.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { packageVersion } from '../base/version.ts';
 import { agentUsage, parseAgentConfig } from '../config/agent-config.ts';
@@ -43,7 +44,10 @@ export async function runAgent(
   }
 }
 
-/** Listens from the start, so that a signal during the start ends an agent that is complete; later ones are ignored. */
+/**
+ * Listens from the start, so that a signal during the start ends an agent that is complete; later
+ * ones are ignored.
+ */
 function listenForEnd(): Promise<string> {
   return new Promise((resolve) => {
     for (const name of END_SIGNALS) process.on(name, () => resolve(name));
@@ -57,7 +61,8 @@ function crashLoudly(log: Log): void {
   });
 }
 
-function reportFailure(error: unknown): number {
+function reportFailure(thrown: unknown): number {
+  const error = translateHostError(thrown);
   if (!(error instanceof CloudvolError)) throw error;
   process.stderr.write(`cloudvol-agent: ${error.message}\n`);
   if (error.hint) process.stderr.write(`hint: ${error.hint}\n`);

@@ -1,6 +1,9 @@
 import { Limiter } from '../base/limiter.ts';
 
-/** Runs pieces of work with the same key one after another, first come, first served; other keys at the same time. */
+/**
+ * Runs pieces of work with the same key one after another, first come, first served; other keys at
+ * the same time.
+ */
 export class SerialByKey {
   readonly #limiters = new Map<string, Limiter>();
 

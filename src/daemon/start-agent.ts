@@ -24,13 +24,19 @@ import { VolumeService } from './services/volume-service.ts';
 /** State is the agent's alone. */
 const STATE_MODE = 0o700;
 
-/** The group may reach the socket: whom the administrator gives the directory's group may use the agent. */
+/**
+ * The group may reach the socket: whom the administrator gives the directory's group may use the
+ * agent.
+ */
 const RUNTIME_MODE = 0o750;
 
 /** How long a shutdown waits for tasks to clean up: below the 90 s after which systemd kills. */
 const STOP_TASKS_MS = 30_000;
 
-/** How long it waits for calls that are under way (a mount, a mkfs) before their connections are cut. */
+/**
+ * How long it waits for calls that are under way (a mount, a mkfs) before their connections are
+ * cut.
+ */
 const STOP_CALLS_MS = 20_000;
 
 export interface AgentOptions {
@@ -41,13 +47,16 @@ export interface AgentOptions {
 }
 
 export interface Agent {
-  /** Orderly: takes no more calls, ends tasks, detaches volumes and saves their bits, lets go of the directories. */
+  /**
+   * Orderly: takes no more calls, ends tasks, detaches volumes and saves their bits, lets go of the
+   * directories.
+   */
   close(): Promise<void>;
 }
 
 /**
- * The composition root: everything that an agent consists of is opened here, in this order, and closed in the reverse
- * one. When a step fails, those before it are undone.
+ * The composition root: everything that an agent consists of is opened here, in this order, and
+ * closed in the reverse one. When a step fails, those before it are undone.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, domain, clock, log } = options;
@@ -69,11 +78,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const volumes = await domain.openVolumes({ config, openBacking });
     stack.defer(() => volumes.close());
     await serve(options, { database, repositories, volumes }, stack);
-    log.info('agent.started', { pid: process.pid, socket: config.socketPath, version: packageVersion() });
+    log.info('agent.started', {
+      pid: process.pid,
+      socket: config.socketPath,
+      version: packageVersion(),
+    });
     return { close: () => stack.disposeAsync() };
   } catch (error) {
     // The first error is the one to hear of; what goes wrong while undoing is a consequence.
-    await stack.disposeAsync().catch((later: unknown) => log.error('agent.not-undone', { error: later }));
+    await stack
+      .disposeAsync()
+      .catch((later: unknown) => log.error('agent.not-undone', { error: later }));
     throw error;
   }
 }
@@ -91,7 +106,10 @@ async function claimDirectories(
   }
 }
 
-/** Opens the cloud side of a volume at its first read, so that the agent starts while a store is out of reach. */
+/**
+ * Opens the cloud side of a volume at its first read, so that the agent starts while a store is out
+ * of reach.
+ */
 function backingOpener(
   { domain, clock, log }: AgentOptions,
   { credentials }: AgentDatabase,
@@ -115,9 +133,17 @@ interface Opened {
   readonly volumes: ManagedVolumes;
 }
 
-async function serve(options: AgentOptions, opened: Opened, stack: AsyncDisposableStack): Promise<void> {
+async function serve(
+  options: AgentOptions,
+  opened: Opened,
+  stack: AsyncDisposableStack,
+): Promise<void> {
   const { config, clock, log } = options;
-  const { runner: tasks, interrupted } = TaskRunner.open({ table: opened.database.tasks, clock, log });
+  const { runner: tasks, interrupted } = TaskRunner.open({
+    table: opened.database.tasks,
+    clock,
+    log,
+  });
   stack.defer(() => tasks.close(STOP_TASKS_MS));
   const stopping = new AbortController();
   const services = buildServices(options, opened, tasks, stopping.signal);

@@ -74,9 +74,13 @@ export class CredentialRegistry {
     const found =
       all.find(({ id }) => id === reference) ?? all.find(({ name }) => name === reference);
     if (found) return found;
-    throw new CloudvolError('credential/not-found', `there is no credential ${JSON.stringify(reference)}`, {
-      hint: 'cloudvol credentials list shows them',
-    });
+    throw new CloudvolError(
+      'credential/not-found',
+      `there is no credential ${JSON.stringify(reference)}`,
+      {
+        hint: 'cloudvol credentials list shows them',
+      },
+    );
   }
 
   delete(id: CredentialId): void {

@@ -1,6 +1,9 @@
 import type { CredentialId } from '../base/ids.ts';
 
-/** What a provider needs to reach its store. A union, so that each provider has exactly its own settings. */
+/**
+ * What a provider needs to reach its store. A union, so that each provider has exactly its own
+ * settings.
+ */
 export type ProviderSettings = DirectorySettings;
 
 export interface DirectorySettings {

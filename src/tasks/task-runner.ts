@@ -16,10 +16,11 @@
 import assert from 'node:assert/strict';
 
 import type { Clock } from '../base/clock.ts';
-import { CloudvolError, messageOf } from '../base/errors.ts';
-import { newTaskId } from '../base/ids.ts';
+import { CloudvolError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { TaskContext, TaskKind, TaskRecord, TaskState } from './task-api.ts';
+import type { TaskContext, TaskKind, TaskRecord } from './task-api.ts';
+import { failedRecord, newTaskRecord } from './task-records.ts';
+import type { TaskSpec } from './task-spec.ts';
 import type { TaskFilter, TaskTable } from './task-table.ts';
 
 /** Tasks of one lane that may wait, as the specification has it for backups of a volume. */
@@ -29,25 +30,19 @@ export const MAX_QUEUED_PER_LANE = 5;
 export const MAX_QUEUED = 1000;
 
 /**
- * Tasks at work at once. Each holds buffers of some tens of MiB; two cores are busy with two backups already.
- * Deletes cost requests only. Hydrations yield to everything else by the priority of their requests.
+ * Tasks at work at once. Each holds buffers of some tens of MiB; two cores are busy with two
+ * backups already. Deletes cost requests only. Hydrations yield to everything else by the priority
+ * of their requests.
  */
-const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = { Backup: 4, Restore: 4, Hydrate: 8, Delete: 4 };
+const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = {
+  Backup: 4,
+  Restore: 4,
+  Hydrate: 8,
+  Delete: 4,
+};
 
 /** A task that notes in a loop must not grow the database; the first notes tell the cause. */
 const MAX_NOTES = 50;
-
-export interface TaskSpec {
-  readonly kind: TaskKind;
-  readonly volumeId: string;
-  readonly volumeName: string;
-  readonly cloudsnapId?: string;
-  readonly credentialId?: string;
-  /** Tasks with the same lane run one after another, in the order of submission. */
-  readonly lane?: string;
-  /** Known from the start, so that it is on record whatever happens. */
-  readonly result?: TaskRecord['result'];
-}
 
 export type TaskWork = (task: TaskContext) => Promise<void>;
 
@@ -79,8 +74,14 @@ export class TaskRunner {
     this.#log = log;
   }
 
-  /** Ends what an earlier agent left behind: none stays Active for ever. `interrupted` are those, as they were. */
-  static open(options: TaskRunnerOptions): { runner: TaskRunner; interrupted: readonly TaskRecord[] } {
+  /**
+   * Ends what an earlier agent left behind: none stays Active for ever. `interrupted` are those, as
+   * they were.
+   */
+  static open(options: TaskRunnerOptions): {
+    runner: TaskRunner;
+    interrupted: readonly TaskRecord[];
+  } {
     const interrupted = options.table.unended();
     for (const record of interrupted) {
       options.table.update({
@@ -96,12 +97,13 @@ export class TaskRunner {
   }
 
   /**
-   * Records the task and starts it as soon as there is room. The record is durable when this returns.
+   * Records the task and starts it as soon as there is room. The record is durable when this
+   * returns.
    * @throws CloudvolError `task/queue-full`, `agent/stopping`
    */
   submit(spec: TaskSpec, work: TaskWork): TaskRecord {
     this.#refuseWhenFull(spec);
-    const record = newRecord(spec, this.#clock.nowMs());
+    const record = newTaskRecord(spec, this.#clock.nowMs());
     this.#table.insert(record);
     const entry: Entry = {
       record,
@@ -134,7 +136,10 @@ export class TaskRunner {
     return [...this.#entries.values()].map(({ record }) => record);
   }
 
-  /** Resolves with the final record; at once for a task that has ended. @throws CloudvolError `task/not-found` */
+  /**
+   * Resolves with the final record; at once for a task that has ended. @throws CloudvolError
+   * `task/not-found`
+   */
   async ended(id: string): Promise<TaskRecord> {
     return this.#entries.get(id)?.ended.promise ?? this.find(id);
   }
@@ -152,7 +157,9 @@ export class TaskRunner {
     this.#cancel(entry, new CloudvolError('task/stopped', 'stopped on request'));
   }
 
-  /** Aborts every task and waits for their ends, but no longer than `graceMs`. Takes no more tasks. */
+  /**
+   * Aborts every task and waits for their ends, but no longer than `graceMs`. Takes no more tasks.
+   */
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
     const entries = [...this.#entries.values()];
@@ -176,7 +183,7 @@ export class TaskRunner {
     if (inLane < MAX_QUEUED_PER_LANE && queued.length < MAX_QUEUED) return;
     throw new CloudvolError(
       'task/queue-full',
-      `the ${kind.toLowerCase()} of volume ${volumeName} cannot be queued: ${inLane} are waiting already`,
+      `no room for a ${kind.toLowerCase()} of volume ${volumeName}: ${inLane} are waiting already`,
       { hint: 'try again when one has ended, or stop one: cloudvol cloudsnap status' },
     );
   }
@@ -220,7 +227,8 @@ export class TaskRunner {
 
   #end(entry: Entry, error: unknown): void {
     assert(entry.record.endedMs === null, 'a task ends once');
-    const failure = error === undefined ? {} : failureOf(entry, error);
+    const failure =
+      error === undefined ? {} : failedRecord(entry.record, entry.controller.signal, error);
     this.#change(entry, { state: 'Done', endedMs: this.#clock.nowMs(), ...failure });
     this.#entries.delete(entry.record.id);
     const { state, info } = entry.record;
@@ -255,7 +263,10 @@ export class TaskRunner {
     this.#save(entry);
   }
 
-  /** A synced write stops the event loop for milliseconds: on a change of state or name, not for every step. */
+  /**
+   * A synced write stops the event loop for milliseconds: on a change of state or name, not for
+   * every step.
+   */
   #save(entry: Entry): void {
     try {
       this.#table.update(entry.record);
@@ -265,35 +276,6 @@ export class TaskRunner {
       this.#log.error('task.not-recorded', { id: entry.record.id, error });
     }
   }
-}
-
-function newRecord(spec: TaskSpec, nowMs: number): TaskRecord {
-  return {
-    id: newTaskId(),
-    kind: spec.kind,
-    state: 'Queued',
-    volumeId: spec.volumeId,
-    volumeName: spec.volumeName,
-    cloudsnapId: spec.cloudsnapId ?? '',
-    credentialId: spec.credentialId ?? '',
-    bytesTotal: 0,
-    bytesDone: 0,
-    createdMs: nowMs,
-    startedMs: null,
-    endedMs: null,
-    info: [],
-    result: spec.result ?? {},
-  };
-}
-
-function failureOf({ record, controller }: Entry, error: unknown): Partial<TaskRecord> {
-  const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
-  const code = reason instanceof CloudvolError ? reason.code : 'task/failed';
-  const hint = reason instanceof CloudvolError ? reason.hint : undefined;
-  const state: TaskState =
-    code === 'task/stopped' ? 'Stopped' : code === 'task/interrupted' ? 'Aborted' : 'Failed';
-  const sentences = hint === undefined ? [messageOf(reason)] : [messageOf(reason), hint];
-  return { state, info: [...record.info, ...sentences], result: { ...record.result, errorCode: code } };
 }
 
 function namesOf({ id, kind, volumeId, cloudsnapId }: TaskRecord): Record<string, string> {

@@ -34,6 +34,19 @@ export const TASK_TABLE_SQL = `
   CREATE INDEX task_by_end ON task (ended_ms);
 `;
 
+/** What `update` writes; SQLite refuses parameters that a statement does not have. */
+const CHANGING = [
+  'id',
+  'state',
+  'cloudsnap_id',
+  'bytes_total',
+  'bytes_done',
+  'started_ms',
+  'ended_ms',
+  'info',
+  'result',
+] as const;
+
 /** Task records in the database: the history. Knows no running task. */
 export class TaskTable {
   readonly #database: Sqlite;
@@ -53,7 +66,8 @@ export class TaskTable {
   }
 
   update(record: TaskRecord): void {
-    const { kind, volume_id, volume_name, credential_id, created_ms, ...changing } = toRow(record);
+    const row = toRow(record);
+    const changing = Object.fromEntries(CHANGING.map((column) => [column, row[column] ?? null]));
     this.#database.run(
       `UPDATE task SET state = :state, cloudsnap_id = :cloudsnap_id, bytes_total = :bytes_total,
          bytes_done = :bytes_done, started_ms = :started_ms, ended_ms = :ended_ms, info = :info,
@@ -79,7 +93,9 @@ export class TaskTable {
   }
 
   unended(): TaskRecord[] {
-    return this.#database.all('SELECT * FROM task WHERE ended_ms IS NULL ORDER BY ordinal').map(fromRow);
+    return this.#database
+      .all('SELECT * FROM task WHERE ended_ms IS NULL ORDER BY ordinal')
+      .map(fromRow);
   }
 
   /** Forgets the oldest ended tasks beyond MAX_HISTORY. */

@@ -63,7 +63,7 @@ test('a database of a later version is refused and left alone', (t) => {
   again.close();
 });
 
-test('a file that is no database and one that is damaged are told apart from programming mistakes', (t) => {
+test('a file that is no database, and one that is damaged, are refused by name', (t) => {
   const text = join(directory, 'text.db');
   writeFileSync(text, 'x'.repeat(5000));
   t.throws(() => Sqlite.open(text, [V1]), { code: 'database/corrupt' });

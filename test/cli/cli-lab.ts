@@ -31,7 +31,11 @@ export interface CliLab {
 export async function openCliLab(t: ExecutionContext, given: Partial<Handlers>): Promise<CliLab> {
   const directory = mkdtempSync(join(tmpdir(), 'cloudvol-cli-'));
   const socketPath = join(directory, 'agent.sock');
-  const server = await ControlServer.open({ socketPath, handlers: fakeHandlers(given), log: silentLog });
+  const server = await ControlServer.open({
+    socketPath,
+    handlers: fakeHandlers(given),
+    log: silentLog,
+  });
   t.teardown(async () => {
     await server.close(0);
     rmSync(directory, { recursive: true, force: true });

@@ -32,8 +32,16 @@ test('names and aliases are unique within a group, options within a command', as
     t.deepEqual(words, [...new Set(words)], name);
     for (const verb of verbs) {
       const { command } = await verb.load();
-      const options = Object.entries({ json: { alias: ['j'] }, socket: {}, help: { alias: ['h'] }, ...command.options });
-      const letters = options.flatMap(([option, spec]) => [option, ...('alias' in spec ? (spec.alias ?? []) : [])]);
+      const options = Object.entries({
+        json: { alias: ['j'] },
+        socket: {},
+        help: { alias: ['h'] },
+        ...command.options,
+      });
+      const letters = options.flatMap(([option, spec]) => [
+        option,
+        ...('alias' in spec ? (spec.alias ?? []) : []),
+      ]);
       t.deepEqual(letters, [...new Set(letters)], `${name} ${verb.name}`);
     }
   }
@@ -42,7 +50,15 @@ test('names and aliases are unique within a group, options within a command', as
 test('the help of a group lists the words of the original', async (t) => {
   const { code, stdout } = await usage('cloudsnap', '--help');
   t.is(code, 0);
-  const words = ['backup, b', 'restore, r', 'list, l', 'status, s', 'history, h', 'stop, st', 'delete, d'];
+  const words = [
+    'backup, b',
+    'restore, r',
+    'list, l',
+    'status, s',
+    'history, h',
+    'stop, st',
+    'delete, d',
+  ];
   for (const word of words) t.true(stdout.includes(`   ${word} `), word);
 });
 
@@ -85,7 +101,10 @@ test('what is missing, too much or senseless is one sentence and exit code 2', a
     [['cs', 'list', '-t', 'lost'], /--status lost is not known/],
   ];
   for (const [args, expected] of cases) {
-    const { code, stdout, stderr } = await usage(...args, ...(args.length > 1 ? ['--socket', '/nowhere'] : []));
+    const { code, stdout, stderr } = await usage(
+      ...args,
+      ...(args.length > 1 ? ['--socket', '/nowhere'] : []),
+    );
     t.is(code, EXIT.usage, args.join(' '));
     t.is(stdout, '');
     t.regex(stderr, expected);
@@ -132,7 +151,7 @@ test('the progress bar shows share, rate and time left, and never fills a line',
   t.regex(progressBar(taskView({ bytesDone: 0, bytesTotal: 0, etaSeconds: null }), 100), /\] 0% /);
 });
 
-test('suggestions know swapped, missing and wrong letters, and beginnings; not other words', (t) => {
+test('suggestions know swapped, missing, wrong letters and beginnings; not other words', (t) => {
   const words = ['backup', 'restore', 'list', 'status'];
   t.is(suggestion('bakcup', words), 'backup');
   t.is(suggestion('backp', words), 'backup');

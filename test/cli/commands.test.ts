@@ -2,17 +2,40 @@ import test from 'ava';
 
 import { CloudvolError } from '../../src/base/errors.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
-import { SNAP_ID, TASK_ID, cloudsnapView, openCliLab, runInProcess, taskView, volumeView } from './cli-lab.ts';
+import {
+  SNAP_ID,
+  TASK_ID,
+  cloudsnapView,
+  openCliLab,
+  runInProcess,
+  taskView,
+  volumeView,
+} from './cli-lab.ts';
 
 const cells = (line: string) => line.split(/\s{2,}/);
 
 test('volume list has the columns and words of the original', async (t) => {
-  const other = volumeView({ id: '980081626967128253', name: 'evol', sizeBytes: 2 * 2 ** 30, status: 'detached' });
+  const other = volumeView({
+    id: '980081626967128253',
+    name: 'evol',
+    sizeBytes: 2 * 2 ** 30,
+    status: 'detached',
+  });
   const lab = await openCliLab(t, { listVolumes: () => [volumeView(), other] });
   const { code, stdout, stderr } = await lab.run('volume', 'list');
   t.deepEqual(stdout.trimEnd().split('\n').map(cells), [
     ['ID', 'NAME', 'SIZE', 'HA', 'SHARED', 'ENCRYPTED', 'IO_PRIORITY', 'SCALE', 'STATUS'],
-    ['56706279008755778', 'NewVol', '4 GiB', '1', 'no', 'no', 'LOW', '1', 'up - attached on 70.0.9.73'],
+    [
+      '56706279008755778',
+      'NewVol',
+      '4 GiB',
+      '1',
+      'no',
+      'no',
+      'LOW',
+      '1',
+      'up - attached on 70.0.9.73',
+    ],
     ['980081626967128253', 'evol', '2 GiB', '1', 'no', 'no', 'LOW', '1', 'up - detached'],
   ]);
   t.is(code, 0);
@@ -27,12 +50,25 @@ test('volume create reads human sizes and labels', async (t) => {
       return volumeView();
     },
   });
-  const args = ['--size', '4G', '--block-size', '64KiB', '--fs', 'xfs', '--label', 'a=b,c=d', '--label', 'e=f=g'];
+  const args = [
+    '--size',
+    '4G',
+    '--block-size',
+    '64KiB',
+    '--fs',
+    'xfs',
+    '--label',
+    'a=b,c=d',
+    '--label',
+    'e=f=g',
+  ];
   const { code, stdout } = await lab.run('volume', 'create', 'NewVol', ...args);
   t.is(code, 0);
   t.is(stdout, 'Volume successfully created: 56706279008755778\n');
   const labels = { a: 'b', c: 'd', e: 'f=g' };
-  t.deepEqual(seen, [{ name: 'NewVol', sizeBytes: 4 * 2 ** 30, blockBytes: 65536, fileSystem: 'xfs', labels }]);
+  t.deepEqual(seen, [
+    { name: 'NewVol', sizeBytes: 4 * 2 ** 30, blockBytes: 65536, fileSystem: 'xfs', labels },
+  ]);
 });
 
 test('cloudsnap backup says the words that scripts read, by every name that it has', async (t) => {
@@ -53,7 +89,10 @@ test('cloudsnap backup says the words that scripts read, by every name that it h
     t.is(code, 0);
     t.is(stdout, `Cloudsnap backup started successfully with id: ${TASK_ID}\n`);
   }
-  t.deepEqual(seen, lines.map(() => ({ volume: 'NewVol', full: false, credential: 'mine' })));
+  t.deepEqual(
+    seen,
+    lines.map(() => ({ volume: 'NewVol', full: false, credential: 'mine' })),
+  );
   await lab.run('cs', 'b', '980081626967128253', '-f', '-i', '3');
   t.deepEqual(seen.at(-1), { volume: '980081626967128253', full: true, frequency: 3 });
 });
@@ -63,11 +102,19 @@ test('cloudsnap restore says volume and task; lazy and no-hydrate travel', async
   const lab = await openCliLab(t, {
     restore: (input) => {
       seen.push(input);
-      return { volume: volumeView({ id: '104172750626071399' }), task: taskView(), hydrateTask: null };
+      return {
+        volume: volumeView({ id: '104172750626071399' }),
+        task: taskView(),
+        hydrateTask: null,
+      };
     },
   });
   const { stdout } = await lab.run('cs', 'r', '-s', SNAP_ID, '-v', 'new', '--lazy', '--no-hydrate');
-  t.is(stdout, `Cloudsnap restore started successfully on volume: 104172750626071399 with task name:${TASK_ID}\n`);
+  t.is(
+    stdout,
+    'Cloudsnap restore started successfully on volume: 104172750626071399 ' +
+      `with task name:${TASK_ID}\n`,
+  );
   t.deepEqual(seen, [{ cloudsnap: SNAP_ID, lazy: true, hydrate: false, name: 'new' }]);
 });
 
@@ -84,7 +131,15 @@ test('cloudsnap status and history have the columns and words of the original', 
   const { stdout } = await lab.run('cloudsnap', 'status');
   t.deepEqual(stdout.trimEnd().split('\n').map(cells), [
     ['NAME', 'SOURCEVOLUME', 'STATE', 'NODE', 'BYTES-PROCESSED', 'TIME-ELAPSED', 'COMPLETED'],
-    [TASK_ID, SNAP_ID, 'Backup-Done', '70.0.73.246', '1073741824', '3m29.826s', 'Wed, 16 Jan 2019 22:27:30 UTC'],
+    [
+      TASK_ID,
+      SNAP_ID,
+      'Backup-Done',
+      '70.0.73.246',
+      '1073741824',
+      '3m29.826s',
+      'Wed, 16 Jan 2019 22:27:30 UTC',
+    ],
     [TASK_ID, SNAP_ID, 'Backup-Active', '70.0.73.246', '1073741824', '10.525s'],
   ]);
   t.is((await lab.run('cs', 's', '-n', TASK_ID)).stdout.trimEnd().split('\n').length, 2);
@@ -100,7 +155,14 @@ test('cloudsnap list has the columns of the original, and its JSON the names', a
     ['NewVol', '56706279008755778', SNAP_ID, 'Thu, 17 Jan 2019 00:03:59 UTC', 'Manual', 'Done'],
   ]);
   const json = JSON.parse((await lab.run('cs', 'list', '-j')).stdout) as Record<string, unknown>[];
-  t.deepEqual(Object.keys(json[0] ?? {}), ['ID', 'SrcVolumeID', 'SrcVolumeName', 'Timestamp', 'Metadata', 'Status']);
+  t.deepEqual(Object.keys(json[0] ?? {}), [
+    'ID',
+    'SrcVolumeID',
+    'SrcVolumeName',
+    'Timestamp',
+    'Metadata',
+    'Status',
+  ]);
 });
 
 test('names from a bucket cannot steer the terminal', async (t) => {
@@ -115,9 +177,17 @@ test('names from a bucket cannot steer the terminal', async (t) => {
 test('--wait follows a task to its end and gives its exit code', async (t) => {
   const views = [
     taskView(),
-    taskView({ state: 'Failed', ended: '2019-01-16T22:27:30.000Z', info: ['the store is full'], result: { errorCode: 'store/full' } }),
+    taskView({
+      state: 'Failed',
+      ended: '2019-01-16T22:27:30.000Z',
+      info: ['the store is full'],
+      result: { errorCode: 'store/full' },
+    }),
   ];
-  const lab = await openCliLab(t, { backup: () => taskView(), waitForTask: () => views.shift() ?? taskView() });
+  const lab = await openCliLab(t, {
+    backup: () => taskView(),
+    waitForTask: () => views.shift() ?? taskView(),
+  });
   const { code, stdout, stderr } = await lab.run('cs', 'b', 'v', '--wait');
   t.is(code, EXIT.noSpace);
   t.is(stdout, `Cloudsnap backup started successfully with id: ${TASK_ID}\n`);
@@ -127,11 +197,17 @@ test('--wait follows a task to its end and gives its exit code', async (t) => {
 
 test('--wait with --json prints a line of JSON for each look, and nothing else', async (t) => {
   const views = [taskView(), taskView({ state: 'Done', ended: '2019-01-16T22:27:30.000Z' })];
-  const lab = await openCliLab(t, { backup: () => taskView(), waitForTask: () => views.shift() ?? taskView() });
+  const lab = await openCliLab(t, {
+    backup: () => taskView(),
+    waitForTask: () => views.shift() ?? taskView(),
+  });
   const { code, stdout, stderr } = await lab.run('cs', 'b', 'v', '--wait', '--json');
   t.is(code, 0);
   t.is(stderr, '');
-  const states = stdout.trimEnd().split('\n').map((line) => (JSON.parse(line) as { state: string }).state);
+  const states = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { state: string }).state);
   t.deepEqual(states, ['Active', 'Done']);
 });
 
@@ -149,44 +225,79 @@ test('an interrupted --wait leaves the task running and says how to stop it', as
   lab.interrupt();
   const { code, stderr } = await running;
   t.is(code, EXIT.interrupted);
-  t.regex(stderr, new RegExp(`task ${TASK_ID} goes on; stop it with: cloudvol cloudsnap stop -n ${TASK_ID}`));
+  t.regex(
+    stderr,
+    new RegExp(`task ${TASK_ID} goes on; stop it with: cloudvol cloudsnap stop -n ${TASK_ID}`),
+  );
 });
 
 test('deleted is said when it is', async (t) => {
   const ended = { ended: '2019-01-16T22:27:30.000Z' };
-  const views = [taskView({ kind: 'Delete' }), taskView({ kind: 'Delete', state: 'Done', ...ended })];
-  const lab = await openCliLab(t, { deleteCloudsnap: () => taskView(), waitForTask: () => views.shift() ?? taskView() });
+  const views = [
+    taskView({ kind: 'Delete' }),
+    taskView({ kind: 'Delete', state: 'Done', ...ended }),
+  ];
+  const lab = await openCliLab(t, {
+    deleteCloudsnap: () => taskView(),
+    waitForTask: () => views.shift() ?? taskView(),
+  });
   const { code, stdout } = await lab.run('cs', 'delete', '--snap', SNAP_ID);
   t.is(code, 0);
   t.is(stdout, 'Cloudsnap deleted successfully\n');
   t.deepEqual(views, []);
 });
 
-test('an error is one sentence and a hint on stderr, and an exit code; with --json the same as JSON', async (t) => {
+test('an error is a sentence and a hint on stderr, or JSON, and an exit code', async (t) => {
   const lab = await openCliLab(t, {
     createVolume: () => {
-      throw new CloudvolError('volume/exists', 'there is a volume v already', { hint: 'choose another' });
+      throw new CloudvolError('volume/exists', 'there is a volume v already', {
+        hint: 'choose another',
+      });
     },
   });
   const plain = await lab.run('volume', 'create', 'v', '--size', '1G');
-  t.deepEqual(plain, { code: EXIT.conflict, stdout: '', stderr: 'cloudvol: there is a volume v already\nhint: choose another\n' });
+  t.deepEqual(plain, {
+    code: EXIT.conflict,
+    stdout: '',
+    stderr: 'cloudvol: there is a volume v already\nhint: choose another\n',
+  });
   const json = await lab.run('volume', 'create', 'v', '--size', '1G', '--json');
   t.is(json.code, EXIT.conflict);
   t.deepEqual(JSON.parse(json.stderr), {
-    error: { code: 'volume/exists', message: 'there is a volume v already', hint: 'choose another' },
+    error: {
+      code: 'volume/exists',
+      message: 'there is a volume v already',
+      hint: 'choose another',
+    },
   });
 });
 
 test('without an agent every command ends with 69 and the way out', async (t) => {
-  const { code, stdout, stderr } = await runInProcess(['volume', 'list', '--socket', '/nowhere/agent.sock']);
+  const { code, stdout, stderr } = await runInProcess([
+    'volume',
+    'list',
+    '--socket',
+    '/nowhere/agent.sock',
+  ]);
   t.is(code, EXIT.unavailable);
   t.is(stdout, '');
-  t.is(stderr, 'cloudvol: no agent is running at /nowhere/agent.sock\nhint: start cloudvol-agent, or name its socket with --socket\n');
+  t.is(
+    stderr,
+    'cloudvol: no agent is running at /nowhere/agent.sock\n' +
+      'hint: start cloudvol-agent, or name its socket with --socket\n',
+  );
 });
 
 test('credentials are created, listed and deleted in the words of the original', async (t) => {
   const seen: unknown[] = [];
-  const view = { id: TASK_ID, name: 'mine', provider: 'directory', path: '/srv/x', encrypted: false, created: '2019-01-16T22:27:30.000Z' };
+  const view = {
+    id: TASK_ID,
+    name: 'mine',
+    provider: 'directory',
+    path: '/srv/x',
+    encrypted: false,
+    created: '2019-01-16T22:27:30.000Z',
+  };
   const lab = await openCliLab(t, {
     createCredential: (input) => {
       seen.push(input);
@@ -195,11 +306,22 @@ test('credentials are created, listed and deleted in the words of the original',
     listCredentials: () => [view],
     deleteCredential: () => ({}),
   });
-  const created = await lab.run('credentials', 'create', '--provider', 'directory', '--path', '/srv/x', 'mine');
+  const created = await lab.run(
+    'credentials',
+    'create',
+    '--provider',
+    'directory',
+    '--path',
+    '/srv/x',
+    'mine',
+  );
   t.is(created.stdout, `Credentials created successfully, UUID:${TASK_ID}\n`);
   t.deepEqual(seen, [{ name: 'mine', provider: 'directory', path: '/srv/x' }]);
   const listed = await lab.run('cloudsnap', 'credentials', 'list');
   t.deepEqual(cells(listed.stdout.split('\n')[1] ?? ''), ['UUID', 'NAME', 'PATH', 'ENCRYPTION']);
-  t.is((await lab.run('credentials', 'delete', 'mine')).stdout, 'Credential deleted successfully\n');
+  t.is(
+    (await lab.run('credentials', 'delete', 'mine')).stdout,
+    'Credential deleted successfully\n',
+  );
   t.is((await lab.run('credentials', 'create', '--provider', 'tape', 'x')).code, EXIT.usage);
 });

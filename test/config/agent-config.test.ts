@@ -24,7 +24,15 @@ test('a flag goes before the environment, the environment before the default', (
 });
 
 test('all mistakes are reported together', (t) => {
-  const args = ['--stat-dir', '/x', '--log-level', 'loud', '--runtime-dir', '/r'.repeat(60), 'word'];
+  const args = [
+    '--stat-dir',
+    '/x',
+    '--log-level',
+    'loud',
+    '--runtime-dir',
+    '/r'.repeat(60),
+    'word',
+  ];
   const error = t.throws<CloudvolError>(() => parseAgentConfig(args, {}), {
     instanceOf: CloudvolError,
     code: 'config/invalid',

@@ -38,11 +38,22 @@ async function serve(given: Partial<Handlers>, socketPath = newSocketPath()) {
 }
 
 /** One request without a socket. */
-async function inject(given: Partial<Handlers>, request: { method: 'GET' | 'POST' | 'DELETE'; url: string; payload?: object | string; headers?: Record<string, string> }) {
+async function inject(
+  given: Partial<Handlers>,
+  request: {
+    method: 'GET' | 'POST' | 'DELETE';
+    url: string;
+    payload?: object | string;
+    headers?: Record<string, string>;
+  },
+) {
   const fastify = buildServer(fakeHandlers(given), silentLog);
   const { statusCode, body } = await fastify.inject(request);
   await fastify.close();
-  return { status: statusCode, body: JSON.parse(body) as { error?: { code: string; message: string } } };
+  return {
+    status: statusCode,
+    body: JSON.parse(body) as { error?: { code: string; message: string } },
+  };
 }
 
 test('every call has one path, and its path names inputs that it has', (t) => {
@@ -58,7 +69,7 @@ test('every call has one path, and its path names inputs that it has', (t) => {
   }
 });
 
-test('what a client says arrives as it was said, ids with slashes and odd letters too', async (t) => {
+test('what a client says arrives as it was said, slashes and odd letters too', async (t) => {
   const seen: unknown[] = [];
   const { server, client } = await serve({
     deleteCloudsnap: (input) => {
@@ -84,7 +95,10 @@ test('what a client says arrives as it was said, ids with slashes and odd letter
 
 test('unknown fields are refused, not dropped', async (t) => {
   const url = ROUTES.backup.path;
-  const { status, body } = await inject({}, { method: 'POST', url, payload: { volume: 'v', fulll: true } });
+  const { status, body } = await inject(
+    {},
+    { method: 'POST', url, payload: { volume: 'v', fulll: true } },
+  );
   t.is(status, 400);
   t.is(body.error?.code, 'request/invalid');
   const query = await inject({}, { method: 'GET', url: `${ROUTES.listVolumes.path}?name=x` });
@@ -93,14 +107,21 @@ test('unknown fields are refused, not dropped', async (t) => {
 
 test('a number is not taken for an id, nor a text for a number or a truth', async (t) => {
   const backup = ROUTES.backup.path;
-  const bad = [{ volume: 7 }, { volume: 'v', full: 'true' }, { volume: 'v', full: 1 }, { volume: 'v', frequency: '7' }, {}, []];
+  const bad = [
+    { volume: 7 },
+    { volume: 'v', full: 'true' },
+    { volume: 'v', full: 1 },
+    { volume: 'v', frequency: '7' },
+    {},
+    [],
+  ];
   for (const payload of bad) {
     const { status } = await inject({}, { method: 'POST', url: backup, payload });
     t.is(status, 400, JSON.stringify(payload));
   }
 });
 
-test('broken JSON, another content type and an oversized body are refused with a code', async (t) => {
+test('broken JSON, another content type, an oversized body are refused', async (t) => {
   const url = ROUTES.createVolume.path;
   const json = { 'content-type': 'application/json' };
   const cases: [string, Record<string, string>, number][] = [
@@ -119,19 +140,28 @@ test('broken JSON, another content type and an oversized body are refused with a
 test('a call that there is not is one clear sentence', async (t) => {
   const { status, body } = await inject({}, { method: 'GET', url: '/v1/nothing' });
   t.is(status, 404);
-  t.like(body.error, { code: 'request/not-found', message: 'the agent has no call GET /v1/nothing' });
+  t.like(body.error, {
+    code: 'request/not-found',
+    message: 'the agent has no call GET /v1/nothing',
+  });
 });
 
 test('an error arrives with its code, message, hint and details', async (t) => {
   const details = { dependants: ['a', 'b'] };
   const { server, client } = await serve({
     deleteCloudsnap: () => {
-      throw new CloudvolError('cloudsnap/has-dependants', 'needed', { hint: 'first others', details });
+      throw new CloudvolError('cloudsnap/has-dependants', 'needed', {
+        hint: 'first others',
+        details,
+      });
     },
   });
-  const error = await t.throwsAsync<CloudvolError>(client.call('deleteCloudsnap', { cloudsnap: 'x' }), {
-    instanceOf: CloudvolError,
-  });
+  const error = await t.throwsAsync<CloudvolError>(
+    client.call('deleteCloudsnap', { cloudsnap: 'x' }),
+    {
+      instanceOf: CloudvolError,
+    },
+  );
   t.like(error, { code: 'cloudsnap/has-dependants', message: 'needed', hint: 'first others' });
   t.deepEqual(error?.details, details);
   await server.close(GRACE_MS);
@@ -144,7 +174,10 @@ test('a programming mistake is told as one and logged with what was called', asy
       throw new TypeError('x is undefined');
     },
   });
-  const fastify = buildServer(handlers, createLog((line) => lines.push(line)));
+  const fastify = buildServer(
+    handlers,
+    createLog((line) => lines.push(line)),
+  );
   const answer = await fastify.inject({ method: 'GET', url: '/v1/volumes' });
   t.is(answer.statusCode, 500);
   t.is(answer.json<{ error: { code: string } }>().error.code, 'agent/internal');
@@ -206,7 +239,9 @@ test('an agent that does not answer is not waited for beyond the deadline', asyn
     },
   });
   // Long enough for the call to arrive on a busy machine.
-  await t.throwsAsync(client.call('listVolumes', {}, { deadlineMs: 1000 }), { code: 'agent/timeout' });
+  await t.throwsAsync(client.call('listVolumes', {}, { deadlineMs: 1000 }), {
+    code: 'agent/timeout',
+  });
   t.true(await aborted(await asked.promise));
   await server.close(GRACE_MS);
 });
@@ -221,7 +256,11 @@ test('a call that is interrupted ends with the reason, and the agent is told', a
     },
   });
   const controller = new AbortController();
-  const call = client.call('waitForTask', { task: 't', waitMs: 1000 }, { signal: controller.signal });
+  const call = client.call(
+    'waitForTask',
+    { task: 't', waitMs: 1000 },
+    { signal: controller.signal },
+  );
   const heard = await asked.promise;
   controller.abort(new CloudvolError('cli/interrupted', 'interrupted'));
   await t.throwsAsync(call, { code: 'cli/interrupted' });
@@ -232,20 +271,32 @@ test('a call that is interrupted ends with the reason, and the agent is told', a
 
 test('what answers but is no agent is told apart from one', async (t) => {
   const socketPath = newSocketPath();
-  const answers = ['HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi!', 'HTTP/1.1 500 X\r\ncontent-length: 2\r\n\r\n{}', 'nonsense\r\n\r\n', ''];
+  const answers = [
+    'HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi!',
+    'HTTP/1.1 500 X\r\ncontent-length: 2\r\n\r\n{}',
+    'nonsense\r\n\r\n',
+    '',
+  ];
   let connections = 0;
   const stranger = createServer((socket) => {
     socket.on('error', () => {});
-    socket.once('data', () => socket.end(answers[connections++]));
+    socket.once('data', () => socket.end(answers[connections++] ?? ''));
   }).listen(socketPath);
   await new Promise((resolve) => stranger.once('listening', resolve));
   const client = new ControlClient(socketPath);
   const codes: (string | undefined)[] = [];
   for (const _answer of answers) {
-    const error = await t.throwsAsync<CloudvolError>(client.call('listVolumes', {}), { instanceOf: CloudvolError });
+    const error = await t.throwsAsync<CloudvolError>(client.call('listVolumes', {}), {
+      instanceOf: CloudvolError,
+    });
     codes.push(error?.code);
   }
-  t.deepEqual(codes, ['agent/bad-answer', 'agent/bad-answer', 'agent/connection-lost', 'agent/connection-lost']);
+  t.deepEqual(codes, [
+    'agent/bad-answer',
+    'agent/bad-answer',
+    'agent/connection-lost',
+    'agent/connection-lost',
+  ]);
   await new Promise((resolve) => stranger.close(resolve));
 });
 

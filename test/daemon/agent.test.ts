@@ -28,7 +28,10 @@ class Lab {
 
   get config() {
     const { directory } = this;
-    return parseAgentConfig(['--state-dir', `${directory}/state`, '--runtime-dir', `${directory}/run`], {});
+    return parseAgentConfig(
+      ['--state-dir', `${directory}/state`, '--runtime-dir', `${directory}/run`],
+      {},
+    );
   }
 
   async start(): Promise<void> {
@@ -41,10 +44,14 @@ class Lab {
     this.#agent = undefined;
   }
 
-  async call<Name extends RouteName>(name: Name, input: Api[Name]['input']): Promise<Api[Name]['output']> {
+  async call<Name extends RouteName>(
+    name: Name,
+    input: Api[Name]['input'],
+  ): Promise<Api[Name]['output']> {
     const answer = await new ControlClient(this.config.socketPath).call(name, input);
     const check = this.#ajv.compile(CALLS[name].output);
-    if (!check(answer)) throw new Error(`${name} answers against its schema: ${JSON.stringify(check.errors)}`);
+    if (!check(answer))
+      throw new Error(`${name} answers against its schema: ${JSON.stringify(check.errors)}`);
     return answer;
   }
 
@@ -67,11 +74,15 @@ async function openLab(t: ExecutionContext): Promise<Lab> {
   return lab;
 }
 
-test('the first start makes a cluster id and a default credential, later ones keep them', async (t) => {
+test('the first start makes a cluster id and a credential, later ones keep them', async (t) => {
   const lab = await openLab(t);
   const { clusterId } = await lab.call('inspectAgent', {});
   const [credential] = await lab.call('listCredentials', {});
-  t.like(credential, { name: 'default', provider: 'directory', path: join(lab.directory, 'state/objectstore') });
+  t.like(credential, {
+    name: 'default',
+    provider: 'directory',
+    path: join(lab.directory, 'state/objectstore'),
+  });
   await lab.stop();
   await lab.start();
   t.is((await lab.call('inspectAgent', {})).clusterId, clusterId);
@@ -88,13 +99,18 @@ test('state is for the agent alone', async (t) => {
   t.is(statSync(lab.config.runtimeDir).mode & 0o777, 0o750);
 });
 
-test('a second agent on the same state, or on the same runtime directory, is refused', async (t) => {
+test('a second agent on the same state or runtime directory is refused', async (t) => {
   const lab = await openLab(t);
-  const second = { ...lab, domain: new FakeDomain(), clock: systemClock, log: silentLog };
+  const second = { domain: new FakeDomain(), clock: systemClock, log: silentLog };
   const { config } = lab;
   const elsewhere = join(lab.directory, 'elsewhere');
-  for (const other of [{ ...config, stateDir: elsewhere }, { ...config, runtimeDir: elsewhere, socketPath: `${elsewhere}/s` }]) {
-    await t.throwsAsync(startAgent({ ...second, config: other }), { code: 'agent/already-running' });
+  for (const other of [
+    { ...config, stateDir: elsewhere },
+    { ...config, runtimeDir: elsewhere, socketPath: `${elsewhere}/s` },
+  ]) {
+    await t.throwsAsync(startAgent({ ...second, config: other }), {
+      code: 'agent/already-running',
+    });
   }
   t.deepEqual(await lab.call('listVolumes', {}), []);
 });
@@ -103,14 +119,24 @@ test('volumes are found by name and id, and the names that cannot be are refused
   const lab = await openLab(t);
   const { id } = await lab.create('b', { app: 'db' });
   await lab.create('a');
-  t.deepEqual((await lab.call('listVolumes', {})).map(({ name }) => name), ['a', 'b']);
-  t.like(await lab.call('inspectVolume', { volume: id }), { name: 'b', labels: { app: 'db' }, blockBytes: 65536 });
+  t.deepEqual(
+    (await lab.call('listVolumes', {})).map(({ name }) => name),
+    ['a', 'b'],
+  );
+  t.like(await lab.call('inspectVolume', { volume: id }), {
+    name: 'b',
+    labels: { app: 'db' },
+    blockBytes: 65536,
+  });
   await t.throwsAsync(lab.create('a'), { code: 'volume/exists' });
   for (const name of ['../x', 'x'.repeat(300), 'a\0b', '-rf', 'a\u001b[2J', '']) {
     await t.throwsAsync(lab.create(name), { code: 'volume/bad-name' });
   }
   const odd = { name: 'odd', sizeBytes: GIB + 1 };
-  await t.throwsAsync(lab.call('createVolume', odd), { code: 'volume/bad-size', message: /not a multiple/ });
+  await t.throwsAsync(lab.call('createVolume', odd), {
+    code: 'volume/bad-size',
+    message: /not a multiple/,
+  });
 });
 
 test('of two calls that make the same name at the same time, one succeeds', async (t) => {
@@ -127,9 +153,15 @@ test('a backup returns its task at once; its volume is not deleted under it', as
   t.is(state, 'Active');
   const backup = await lab.domain.backups.next();
   backup.task.progress({ bytesTotal: 100, bytesDone: 50, cloudsnapId: SNAP });
-  t.like(await lab.call('inspectTask', { task: id }), { bytesDone: 50, cloudsnapId: SNAP, ended: null });
+  t.like(await lab.call('inspectTask', { task: id }), {
+    bytesDone: 50,
+    cloudsnapId: SNAP,
+    ended: null,
+  });
   await t.throwsAsync(lab.call('deleteVolume', { volume: 'v' }), { code: 'volume/in-use' });
-  await t.throwsAsync(lab.call('deleteCredential', { credential: 'default' }), { code: 'credential/in-use' });
+  await t.throwsAsync(lab.call('deleteCredential', { credential: 'default' }), {
+    code: 'credential/in-use',
+  });
   backup.finish();
   t.is((await lab.ended(id)).state, 'Done');
   await lab.call('deleteVolume', { volume: 'v' });
@@ -148,7 +180,12 @@ test('an eager restore gives a volume that cannot be used before it is whole', a
   const lab = await openLab(t);
   lab.domain.cloudsnaps.set(SNAP, []);
   const { volume, task, hydrateTask } = await lab.call('restore', { cloudsnap: SNAP });
-  t.like(volume, { status: 'restoring', sizeBytes: 1 << 20, fileSystem: 'ext4', labels: { app: 'db' } });
+  t.like(volume, {
+    status: 'restoring',
+    sizeBytes: 1 << 20,
+    fileSystem: 'ext4',
+    labels: { app: 'db' },
+  });
   t.regex(volume.name, /^Restore-\d+-1$/);
   t.is(hydrateTask, null);
   const refused = { code: 'volume/restoring' };
@@ -165,7 +202,9 @@ test('an eager restore that fails or is stopped takes its volume with it', async
   const lab = await openLab(t);
   lab.domain.cloudsnaps.set(SNAP, []);
   const failed = await lab.call('restore', { cloudsnap: SNAP });
-  (await lab.domain.hydrations.next()).fail(new CloudvolError('cloudsnap/corrupt', 'pack 7 is damaged'));
+  (await lab.domain.hydrations.next()).fail(
+    new CloudvolError('cloudsnap/corrupt', 'pack 7 is damaged'),
+  );
   t.like(await lab.ended(failed.task.id), { state: 'Failed', info: ['pack 7 is damaged'] });
   const stopped = await lab.call('restore', { cloudsnap: SNAP });
   await lab.domain.hydrations.next();
@@ -176,7 +215,11 @@ test('an eager restore that fails or is stopped takes its volume with it', async
 test('a lazy restore is done at once and fills itself in the background', async (t) => {
   const lab = await openLab(t);
   lab.domain.cloudsnaps.set(SNAP, []);
-  const { volume, task, hydrateTask } = await lab.call('restore', { cloudsnap: SNAP, name: 'lazy', lazy: true });
+  const { volume, task, hydrateTask } = await lab.call('restore', {
+    cloudsnap: SNAP,
+    name: 'lazy',
+    lazy: true,
+  });
   t.is((await lab.ended(task.id)).state, 'Done');
   t.is((await lab.call('attachVolume', { volume: 'lazy' })).absentBlocks, volume.blockCount);
   (await lab.domain.hydrations.next()).finish();
@@ -189,10 +232,17 @@ test('what a lazy volume still needs is not taken away from it', async (t) => {
   lab.domain.cloudsnaps.set(SNAP, []);
   const input = { cloudsnap: SNAP, name: 'lazy', lazy: true, hydrate: false };
   t.is((await lab.call('restore', input)).hydrateTask, null);
-  await t.throwsAsync(lab.call('deleteCloudsnap', { cloudsnap: SNAP }), { code: 'cloudsnap/in-use' });
-  await t.throwsAsync(lab.call('deleteCredential', { credential: 'default' }), { code: 'credential/in-use' });
+  await t.throwsAsync(lab.call('deleteCloudsnap', { cloudsnap: SNAP }), {
+    code: 'cloudsnap/in-use',
+  });
+  await t.throwsAsync(lab.call('deleteCredential', { credential: 'default' }), {
+    code: 'credential/in-use',
+  });
   await lab.call('deleteVolume', { volume: 'lazy' });
-  t.is((await lab.ended((await lab.call('deleteCloudsnap', { cloudsnap: SNAP })).id)).state, 'Done');
+  t.is(
+    (await lab.ended((await lab.call('deleteCloudsnap', { cloudsnap: SNAP })).id)).state,
+    'Done',
+  );
   t.deepEqual(await lab.call('listCloudsnaps', {}), []);
 });
 
@@ -242,16 +292,22 @@ test('who waits for a task is answered when the agent shuts down', async (t) => 
   await lab.create('v');
   const { id } = await lab.call('backup', { volume: 'v' });
   await lab.domain.backups.next();
-  const [answer] = await Promise.all([lab.ended(id), lab.call('listVolumes', {}).then(() => lab.stop())]);
+  const [answer] = await Promise.all([
+    lab.ended(id),
+    lab.call('listVolumes', {}).then(() => lab.stop()),
+  ]);
   t.is(answer.id, id);
 });
 
 test('a cloudsnap that others need is refused with their list', async (t) => {
   const lab = await openLab(t);
   lab.domain.cloudsnaps.set(SNAP, [`${SNAP}-incr`]).set(`${SNAP}-incr`, []);
-  const error = await t.throwsAsync<CloudvolError>(lab.call('deleteCloudsnap', { cloudsnap: SNAP }), {
-    code: 'cloudsnap/has-dependants',
-  });
+  const error = await t.throwsAsync<CloudvolError>(
+    lab.call('deleteCloudsnap', { cloudsnap: SNAP }),
+    {
+      code: 'cloudsnap/has-dependants',
+    },
+  );
   t.deepEqual(error?.details, { dependants: [`${SNAP}-incr`] });
 });
 
@@ -281,8 +337,15 @@ test('cloudsnaps are listed by source, cluster, labels and state', async (t) => 
 test('several credentials have to be chosen from', async (t) => {
   const lab = await openLab(t);
   await lab.create('v');
-  await lab.call('createCredential', { name: 'second', provider: 'directory', path: '/srv/second' });
-  await t.throwsAsync(lab.call('backup', { volume: 'v' }), { code: 'credential/ambiguous', message: /default, second/ });
+  await lab.call('createCredential', {
+    name: 'second',
+    provider: 'directory',
+    path: '/srv/second',
+  });
+  await t.throwsAsync(lab.call('backup', { volume: 'v' }), {
+    code: 'credential/ambiguous',
+    message: /default, second/,
+  });
   t.is((await lab.call('backup', { volume: 'v', credential: 'second' })).state, 'Active');
 });
 

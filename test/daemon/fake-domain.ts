@@ -34,12 +34,17 @@ export class FakeDomain implements Domain {
       createAbsent: async ({ backing, source, ...wanted }) => this.#add(wanted, backing, source),
       list: () => this.volumes.map(asManaged),
       find: (reference) => {
-        const found = this.volumes.find(({ id, attributes }) => id === reference || attributes.name === reference);
+        const found = this.volumes.find(
+          ({ id, attributes }) => id === reference || attributes.name === reference,
+        );
         if (found) return asManaged(found);
         throw new CloudvolError('volume/not-found', `there is no volume ${reference}`);
       },
       delete: async ({ id }) => {
-        this.volumes.splice(this.volumes.findIndex((volume) => volume.id === id), 1);
+        this.volumes.splice(
+          this.volumes.findIndex((volume) => volume.id === id),
+          1,
+        );
       },
       close: async () => {},
     };
@@ -59,7 +64,8 @@ export class FakeDomain implements Domain {
         if (this.cloudsnaps.has(id)) return entryOf(id);
         throw new CloudvolError('cloudsnap/not-found', `there is no cloudsnap ${id}`);
       },
-      dependants: async ({ manifest }) => (this.cloudsnaps.get(manifest.cloudsnapId) ?? []).map(entryOf),
+      dependants: async ({ manifest }) =>
+        (this.cloudsnaps.get(manifest.cloudsnapId) ?? []).map(entryOf),
       delete: async ({ manifest }) => {
         this.cloudsnaps.delete(manifest.cloudsnapId);
       },
@@ -80,7 +86,11 @@ export class FakeDomain implements Domain {
     },
   };
 
-  #add(wanted: NewVolume, backing: VolumeBacking | null = null, source?: BackingSource): ManagedVolume {
+  #add(
+    wanted: NewVolume,
+    backing: VolumeBacking | null = null,
+    source?: BackingSource,
+  ): ManagedVolume {
     if (this.volumes.some(({ attributes }) => attributes.name === wanted.name)) {
       throw new CloudvolError('volume/exists', `there is a volume ${wanted.name} already`);
     }
@@ -125,7 +135,11 @@ export class FakeVolume {
   backing: VolumeBacking | null;
   backingSource: BackingSource | undefined;
 
-  constructor({ name, sizeBytes, blockBytes, fileSystem, labels }: NewVolume, backing: VolumeBacking | null, source?: BackingSource) {
+  constructor(
+    { name, sizeBytes, blockBytes, fileSystem, labels }: NewVolume,
+    backing: VolumeBacking | null,
+    source?: BackingSource,
+  ) {
     this.attributes = { name, geometry: geometryOf(sizeBytes, blockBytes), fileSystem, labels };
     this.backing = backing;
     this.backingSource = source;

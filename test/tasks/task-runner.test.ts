@@ -9,14 +9,19 @@ import { CloudvolError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { Sqlite } from '../../src/base/sqlite.ts';
 import type { TaskContext } from '../../src/tasks/task-api.ts';
-import { TaskRunner, type TaskSpec } from '../../src/tasks/task-runner.ts';
+import { TaskRunner } from '../../src/tasks/task-runner.ts';
+import type { TaskSpec } from '../../src/tasks/task-spec.ts';
 import { MAX_HISTORY, TASK_TABLE_SQL, TaskTable } from '../../src/tasks/task-table.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'cloudvol-tasks-'));
 test.after.always(() => rmSync(root, { recursive: true, force: true }));
 
 let databases = 0;
-function openTable(path = join(root, `${++databases}.db`)): { table: TaskTable; close: () => void; path: string } {
+function openTable(path = join(root, `${++databases}.db`)): {
+  table: TaskTable;
+  close: () => void;
+  path: string;
+} {
   const database = Sqlite.open(path, [TASK_TABLE_SQL]);
   return { table: new TaskTable(database), close: () => database.close(), path };
 }
@@ -72,7 +77,7 @@ test('a failure is recorded with its sentence, its hint and its code', async (t)
   });
 });
 
-test('one backup of a volume at a time, in the order of submission; other volumes beside it', async (t) => {
+test('one backup of a volume at a time, in order; other volumes beside it', async (t) => {
   const runner = openRunner();
   const order: string[] = [];
   const [first, second, third, other] = [heldWork(), heldWork(), heldWork(), heldWork()];
@@ -109,7 +114,7 @@ test('five may wait for a volume, a sixth is refused and leaves no record', asyn
   await runner.close(1000);
 });
 
-test('stop ends an active and a queued task as Stopped, and what waits behind goes on', async (t) => {
+test('stop ends an active and a queued task, and what waits behind goes on', async (t) => {
   const runner = openRunner();
   const [first, second, third] = [heldWork(), heldWork(), heldWork()];
   const a = runner.submit(backupOf('1'), first.work);
@@ -201,7 +206,8 @@ test('lists are filtered by volume name or id and by the time of the end', async
   const { endedMs } = await runner.ended(old.id);
   const held = heldWork();
   const active = runner.submit(backupOf('2'), held.work);
-  const ids = (filter: Parameters<TaskRunner['list']>[0]) => runner.list(filter).map(({ id }) => id);
+  const ids = (filter: Parameters<TaskRunner['list']>[0]) =>
+    runner.list(filter).map(({ id }) => id);
   t.deepEqual(ids({ volume: '1' }), [old.id]);
   t.deepEqual(ids({ volume: 'name-2' }), [active.id]);
   t.deepEqual(ids({ endedSinceMs: (endedMs ?? 0) + 1 }), [active.id]);

@@ -60,7 +60,9 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
 
   readonly listCloudsnaps: Handlers['listCloudsnaps'] = async (input, signal) => {
     const found =
-      (input.status ?? 'done') === 'done' ? await this.#done(input, signal) : this.#unfinished(input);
+      (input.status ?? 'done') === 'done'
+        ? await this.#done(input, signal)
+        : this.#unfinished(input);
     const kept = found.filter((view) => this.#matches(view, input));
     kept.sort((a, b) => compareText(a.created ?? '', b.created ?? '') || compareText(a.id, b.id));
     // The newest ones: what a script that asks for the last one wants.
@@ -82,7 +84,8 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         volumeName: volume.name,
         credentialId: credential.id,
         cloudsnapId,
-        // Behind the backups of the volume: one that builds on this cloudsnap is to be seen as its dependant.
+        // Behind the backups of the volume: one that builds on this cloudsnap is to be seen as its
+        // dependant.
         lane: chainLane(volume.id),
       },
       async (context) => {
@@ -101,7 +104,8 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
   }
 
   #unfinished({ credential, status }: ListInput): CloudsnapView[] {
-    const wanted = credential === undefined ? undefined : this.#deps.credentials.find(credential).id;
+    const wanted =
+      credential === undefined ? undefined : this.#deps.credentials.find(credential).id;
     return this.#deps.tasks
       .list()
       .filter((task) => task.kind === 'Backup' && task.state.toLowerCase() === status)
@@ -136,7 +140,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     if (dependants.length > 0) {
       throw new CloudvolError(
         'cloudsnap/has-dependants',
-        `cloudsnap ${cloudsnapId} is needed by ${dependants.length} later ones: ${dependants.join(', ')}`,
+        `cloudsnap ${cloudsnapId} is needed by later ones: ${dependants.join(', ')}`,
         { hint: 'delete those first, the newest before the others', details: { dependants } },
       );
     }

@@ -8,7 +8,13 @@ import type { Credential } from '../../secrets/credential.ts';
 import type { TaskContext, TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import type { BackingSource } from '../../volume/backing-source.ts';
-import type { ManagedVolume, ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
+import type {
+  ManagedVolume,
+  ManagedVolumes,
+  Recipes,
+  Repositories,
+  Surroundings,
+} from '../domain.ts';
 import type { SerialByKey } from '../serial-by-key.ts';
 import { taskView, volumeView } from './views.ts';
 import { NEW_VOLUME } from './volume-service.ts';
@@ -25,8 +31,9 @@ export interface RestoreServiceDeps extends Surroundings {
 }
 
 /**
- * Eager: a new volume without blocks, filled by the Restore task, usable when that is done; a task that fails or is
- * stopped takes the volume with it. Lazy: the same volume, usable at once; a Hydrate task fills it in the background.
+ * Eager: a new volume without blocks, filled by the Restore task, usable when that is done; a task
+ * that fails or is stopped takes the volume with it. Lazy: the same volume, usable at once; a
+ * Hydrate task fills it in the background.
  */
 export class RestoreService implements Pick<Handlers, 'restore'> {
   readonly #deps: RestoreServiceDeps;
@@ -61,7 +68,10 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
     }
   };
 
-  /** Starts to fill a volume in the background: after a lazy restore, and again after a restart of the agent. */
+  /**
+   * Starts to fill a volume in the background: after a lazy restore, and again after a restart of
+   * the agent.
+   */
   hydrate(
     volume: ManagedVolume,
     source: BackingSource,
@@ -76,12 +86,15 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
     );
   }
 
-  /** An eager restore that the end of an agent cut off leaves half a volume, which nobody was given: it goes. */
+  /**
+   * An eager restore that the end of an agent cut off leaves half a volume, which nobody was given:
+   * it goes.
+   */
   async discardInterrupted(interrupted: readonly TaskRecord[]): Promise<void> {
     const halfMade = interrupted
       .filter(({ kind, result }) => kind === 'Restore' && result['mode'] === 'eager')
       .map(({ volumeId }) => volumeId);
-    for (const volume of [...this.#deps.volumes.list()]) {
+    for (const volume of this.#deps.volumes.list()) {
       if (halfMade.includes(volume.id)) await this.#discard(volume);
     }
   }
@@ -89,9 +102,13 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
   #checkInput({ lazy, hydrate, name, node }: RestoreInput): void {
     if (name !== undefined) checkName('volume', name);
     if (node !== undefined && node !== this.#deps.node) {
-      throw new CloudvolError('agent/no-such-node', `this agent runs on ${this.#deps.node}, not on ${node}`, {
-        hint: 'ask the agent of that node, or leave --node out',
-      });
+      throw new CloudvolError(
+        'agent/no-such-node',
+        `this agent runs on ${this.#deps.node}, not on ${node}`,
+        {
+          hint: 'ask the agent of that node, or leave --node out',
+        },
+      );
     }
     if (hydrate === undefined || lazy) return;
     throw new CloudvolError('request/invalid', 'an eager restore always fills the volume', {

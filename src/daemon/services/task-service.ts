@@ -49,14 +49,17 @@ export class TaskService implements Pick<Handlers, TaskCalls> {
     return taskView(this.#deps.tasks.find(task), this.#deps);
   };
 
-  /** Until the task ends, time is up, the caller hangs up or the agent stops, whichever comes first. */
+  /**
+   * Until the task ends, time is up, the caller hangs up or the agent stops, whichever comes first.
+   */
   async #waitForEnd(task: string, limitMs: number, signal: AbortSignal): Promise<void> {
     const { tasks, clock, stopping } = this.#deps;
     const ended = tasks.ended(task);
     const settled = new AbortController();
     const sleep = clock.sleep(limitMs, AbortSignal.any([settled.signal, signal, stopping]));
     try {
-      // The sleep rejects only to end the wait; a task that is not there rejects `ended`, which the caller hears.
+      // The sleep rejects only to end the wait; a task that is not there rejects `ended`, which the
+      // caller hears.
       await Promise.race([ended, sleep.catch(() => {})]);
     } finally {
       settled.abort();

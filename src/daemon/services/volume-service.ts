@@ -129,8 +129,9 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
       );
     }
     if (volume.status === 'attached' || volume.status === 'mounted') {
+      const undo = volume.status === 'mounted' ? 'unmount' : 'detach';
       throw new CloudvolError('volume/in-use', `volume ${name} is ${volume.status}`, {
-        hint: `first: cloudvol volume ${volume.status === 'mounted' ? 'unmount' : 'detach'} ${name}`,
+        hint: `first: cloudvol volume ${undo} ${name}`,
       });
     }
   }

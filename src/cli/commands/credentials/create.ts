@@ -20,7 +20,10 @@ export const command = defineCommand({
       });
     }
     if (path === undefined) {
-      throw new CloudvolError('usage/missing-option', '--path is required for --provider directory');
+      throw new CloudvolError(
+        'usage/missing-option',
+        '--path is required for --provider directory',
+      );
     }
     const input = { name, provider, path: resolve(path) } as const;
     const credential = await client.call('createCredential', input, { signal });
