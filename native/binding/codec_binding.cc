@@ -1,5 +1,6 @@
-// Converts arguments, keeps their memory alive while a pool thread works on it, and turns the outcome into a promise.
-// Bad arguments are the program's own error and throw at once; bad data rejects with {code, position}.
+// Converts arguments, keeps their memory alive while a pool thread works on it, and turns the
+// outcome into a promise. Bad arguments are the program's own error and throw at once; bad data
+// rejects with {code, position}.
 #include "binding/codec_binding.h"
 
 #include <iterator>
@@ -32,7 +33,8 @@ struct View {
   size_t count = 0;
 };
 
-// Collects arguments: one typed array after the other, each pinned; the first mistake is thrown and ends it.
+// Collects arguments: one typed array after the other, each pinned; the first mistake is thrown and
+// ends it.
 class Arguments {
  public:
   Arguments(napi_env env, napi_callback_info info) : env_(env) {
@@ -56,7 +58,8 @@ class Arguments {
     napi_typedarray_type found;
     void* data = nullptr;
     if (!ok_) return view;
-    if (napi_get_typedarray_info(env_, value, &found, &view.count, &data, nullptr, nullptr) != napi_ok ||
+    if (napi_get_typedarray_info(env_, value, &found, &view.count, &data, nullptr, nullptr) !=
+            napi_ok ||
         found != type) {
       Refuse(name);
       return {};
@@ -76,7 +79,8 @@ class Arguments {
     double number = -1;
     napi_value value = Property(name);
     if (!ok_) return 0;
-    if (napi_get_value_double(env_, value, &number) != napi_ok || !(number >= 0 && number <= most)) {
+    if (napi_get_value_double(env_, value, &number) != napi_ok ||
+        !(number >= 0 && number <= most)) {
       Refuse(name);
       return 0;
     }
@@ -129,12 +133,18 @@ struct ErrorName {
 
 ErrorName NameOf(CodecError error) {
   switch (error) {
-    case CodecError::kNoMemory: return {"no-memory", "no memory for a zstd context"};
-    case CodecError::kLibraryFailed: return {"library-failed", "zstd or OpenSSL failed"};
-    case CodecError::kFrameBounds: return {"frame-bounds", "the frame is cut short"};
-    case CodecError::kHeaderMismatch: return {"header-mismatch", "the frame's header is not the one expected"};
-    case CodecError::kPayload: return {"payload", "the payload is not exactly one block"};
-    case CodecError::kContentHash: return {"content-hash", "the content is not the one that was hashed"};
+    case CodecError::kNoMemory:
+      return {"no-memory", "no memory for a zstd context"};
+    case CodecError::kLibraryFailed:
+      return {"library-failed", "zstd or OpenSSL failed"};
+    case CodecError::kFrameBounds:
+      return {"frame-bounds", "the frame is cut short"};
+    case CodecError::kHeaderMismatch:
+      return {"header-mismatch", "the frame's header is not the one expected"};
+    case CodecError::kPayload:
+      return {"payload", "the payload is not exactly one block"};
+    case CodecError::kContentHash:
+      return {"content-hash", "the content is not the one that was hashed"};
   }
   return {"library-failed", "unknown failure"};
 }
@@ -160,15 +170,18 @@ void Complete(napi_env env, napi_status status, void* data) {
     napi_value error = nullptr;
     bool pending = false;
     napi_is_exception_pending(env, &pending);
-    if (pending) napi_get_and_clear_last_exception(env, &error);
-    else error = ErrorOf(env, job->failure.value_or(CodecFailure{CodecError::kLibraryFailed, 0}));
+    if (pending)
+      napi_get_and_clear_last_exception(env, &error);
+    else
+      error = ErrorOf(env, job->failure.value_or(CodecFailure{CodecError::kLibraryFailed, 0}));
     napi_reject_deferred(env, job->deferred, error);
   }
   napi_delete_reference(env, job->pinned);
   napi_delete_async_work(env, job->work);
 }
 
-// Takes the job over and returns its promise; null with an exception pending if it could not be queued.
+// Takes the job over and returns its promise; null with an exception pending if it could not be
+// queued.
 napi_value Queue(napi_env env, std::unique_ptr<Job> job, napi_value pinned) {
   napi_value name, promise = nullptr;
   napi_create_string_utf8(env, "cloudvol.codec", NAPI_AUTO_LENGTH, &name);
@@ -177,7 +190,8 @@ napi_value Queue(napi_env env, std::unique_ptr<Job> job, napi_value pinned) {
     running->failure = running->Run();
   };
   if (napi_create_reference(env, pinned, 1, &job->pinned) != napi_ok ||
-      napi_create_async_work(env, nullptr, name, execute, Complete, job.get(), &job->work) != napi_ok ||
+      napi_create_async_work(env, nullptr, name, execute, Complete, job.get(), &job->work) !=
+          napi_ok ||
       napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
       napi_queue_async_work(env, job->work) != napi_ok) {
     napi_throw_error(env, "native/no-memory", "the codec could not queue its work");
@@ -194,7 +208,8 @@ struct EncodeJob : Job {
     napi_value buffers, frames_buffer, frames, answer;
     if (napi_get_reference_value(env, pinned, &buffers) != napi_ok ||
         napi_get_element(env, buffers, first_output, &frames_buffer) != napi_ok ||
-        napi_create_typedarray(env, napi_uint8_array, result.frames_bytes, frames_buffer, 0, &frames) != napi_ok ||
+        napi_create_typedarray(env, napi_uint8_array, result.frames_bytes, frames_buffer, 0,
+                               &frames) != napi_ok ||
         napi_create_object(env, &answer) != napi_ok ||
         napi_set_named_property(env, answer, "frames", frames) != napi_ok) {
       return nullptr;
@@ -212,7 +227,8 @@ struct EncodeJob : Job {
 
   EncodeRequest request{};
   EncodeResult result{};
-  // Where the outputs begin in `pinned`: the frames' ArrayBuffer, then the columns in the order of Answer().
+  // Where the outputs begin in `pinned`: the frames' ArrayBuffer, then the columns in the order of
+  // Answer().
   uint32_t first_output = 0;
 };
 
@@ -298,9 +314,11 @@ napi_value DecodeFramesCall(napi_env env, napi_callback_info info) {
   request.frame_count = count;
   request.offsets = offsets.data;
   request.blocks = arguments.Array<const uint32_t>("blocks", napi_uint32_array, count).data;
-  request.payload_bytes = arguments.Array<const uint32_t>("payloadBytes", napi_uint32_array, count).data;
+  request.payload_bytes =
+      arguments.Array<const uint32_t>("payloadBytes", napi_uint32_array, count).data;
   request.encodings = arguments.Array<const uint8_t>("encodings", napi_uint8_array, count).data;
-  request.hashes = arguments.Array<const uint8_t>("hashes", napi_uint8_array, count * kHashBytes).data;
+  request.hashes =
+      arguments.Array<const uint8_t>("hashes", napi_uint8_array, count * kHashBytes).data;
   const auto slots = arguments.Array<const uint32_t>("slots", napi_uint32_array, count);
   const auto target = arguments.Array<uint8_t>("target", napi_uint8_array);
   request.target = target.data;
@@ -319,10 +337,12 @@ napi_value DecodeFramesCall(napi_env env, napi_callback_info info) {
 
 napi_value InitCodec(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
-      {"encodeBlocks", nullptr, EncodeBlocksCall, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
-      {"decodeFrames", nullptr, DecodeFramesCall, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"encodeBlocks", nullptr, EncodeBlocksCall, nullptr, nullptr, nullptr, napi_enumerable,
+       nullptr},
+      {"decodeFrames", nullptr, DecodeFramesCall, nullptr, nullptr, nullptr, napi_enumerable,
+       nullptr},
   };
-  if (napi_define_properties(env, exports, std::size(functions), functions) != napi_ok) return nullptr;
+  if (napi_define_properties(env, exports, std::size(functions), functions) != napi_ok)
+    return nullptr;
   return exports;
 }
-

@@ -9,7 +9,8 @@
 namespace cloudvol {
 namespace {
 
-// Level 1 is where a backup is bound by neither the disk nor the network on two cores; see docs/design/0003.
+// Level 1 is where a backup is bound by neither the disk nor the network on two cores; see
+// docs/design/0003.
 constexpr int kZstdLevel = 1;
 // Compression has to save 1/16 to be worth a decompression on every read.
 constexpr size_t kWorthwhileShare = 16;
@@ -26,8 +27,8 @@ struct Freed {
 template <typename T, auto Free>
 using Handle = std::unique_ptr<T, Freed<Free>>;
 
-// Set up once per thread: a zstd context alone is some hundred KiB to allocate and clear. Null when memory is short;
-// the next call tries again.
+// Set up once per thread: a zstd context alone is some hundred KiB to allocate and clear. Null when
+// memory is short; the next call tries again.
 ZSTD_CCtx_s* Compressor() {
   thread_local Handle<ZSTD_CCtx_s, ZSTD_freeCCtx> context;
   if (!context) context.reset(ZSTD_createCCtx());
@@ -57,11 +58,13 @@ bool ContentHash(const uint8_t* bytes, size_t count, const HashKey& key, uint8_t
   unsigned hash_bytes = 0;
   if (digest == nullptr) return false;
   if (key.bytes != nullptr) {
-    return HMAC(digest, key.bytes, static_cast<int>(key.count), bytes, count, hash, &hash_bytes) != nullptr;
+    return HMAC(digest, key.bytes, static_cast<int>(key.count), bytes, count, hash, &hash_bytes) !=
+           nullptr;
   }
   evp_md_ctx_st* context = Digester();
   return context != nullptr && EVP_DigestInit_ex(context, digest, nullptr) == 1 &&
-         EVP_DigestUpdate(context, bytes, count) == 1 && EVP_DigestFinal_ex(context, hash, &hash_bytes) == 1;
+         EVP_DigestUpdate(context, bytes, count) == 1 &&
+         EVP_DigestFinal_ex(context, hash, &hash_bytes) == 1;
 }
 
 void StoreU32(uint8_t* at, uint32_t value) {
@@ -88,11 +91,13 @@ struct Payload {
   size_t bytes;
 };
 
-std::optional<CodecError> EncodePayload(const uint8_t* block, size_t block_bytes, uint8_t* target, Payload& payload) {
+std::optional<CodecError> EncodePayload(const uint8_t* block, size_t block_bytes, uint8_t* target,
+                                        Payload& payload) {
   ZSTD_CCtx_s* context = Compressor();
   if (context == nullptr) return CodecError::kNoMemory;
   const size_t worthwhile = block_bytes - block_bytes / kWorthwhileShare;
-  const size_t compressed = ZSTD_compressCCtx(context, target, worthwhile, block, block_bytes, kZstdLevel);
+  const size_t compressed =
+      ZSTD_compressCCtx(context, target, worthwhile, block, block_bytes, kZstdLevel);
   if (!ZSTD_isError(compressed)) {
     payload = {FrameEncoding::kZstd, compressed};
     return std::nullopt;
@@ -103,7 +108,8 @@ std::optional<CodecError> EncodePayload(const uint8_t* block, size_t block_bytes
   return std::nullopt;
 }
 
-std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult& result, size_t position) {
+std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult& result,
+                                      size_t position) {
   const uint8_t* block = request.blocks + position * request.block_bytes;
   uint8_t* hash = result.hashes + position * kHashBytes;
   result.offsets[position] = 0;
@@ -113,7 +119,8 @@ std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult
     std::memset(hash, 0, kHashBytes);
     return std::nullopt;
   }
-  if (!ContentHash(block, request.block_bytes, request.key, hash)) return CodecError::kLibraryFailed;
+  if (!ContentHash(block, request.block_bytes, request.key, hash))
+    return CodecError::kLibraryFailed;
   if (request.parent_hashes != nullptr &&
       std::memcmp(hash, request.parent_hashes + position * kHashBytes, kHashBytes) == 0) {
     result.outcomes[position] = kOutcomeUnchanged;
@@ -121,10 +128,12 @@ std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult
   }
   uint8_t* frame = result.frames + result.frames_bytes;
   Payload payload{};
-  if (auto error = EncodePayload(block, request.block_bytes, frame + kFrameHeaderBytes, payload)) return error;
+  if (auto error = EncodePayload(block, request.block_bytes, frame + kFrameHeaderBytes, payload))
+    return error;
   const auto encoding = static_cast<uint8_t>(payload.encoding);
   const auto payload_bytes = static_cast<uint32_t>(payload.bytes);
-  WriteHeader(frame, {request.first_block + static_cast<uint32_t>(position), payload_bytes, encoding, hash});
+  WriteHeader(frame, {request.first_block + static_cast<uint32_t>(position), payload_bytes,
+                      encoding, hash});
   result.outcomes[position] = encoding;
   result.offsets[position] = static_cast<uint32_t>(result.frames_bytes);
   result.payload_bytes[position] = payload_bytes;
@@ -132,8 +141,8 @@ std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult
   return std::nullopt;
 }
 
-std::optional<CodecError> DecodePayload(const uint8_t* payload, size_t bytes, uint8_t encoding, uint8_t* block,
-                                        size_t block_bytes) {
+std::optional<CodecError> DecodePayload(const uint8_t* payload, size_t bytes, uint8_t encoding,
+                                        uint8_t* block, size_t block_bytes) {
   if (encoding == static_cast<uint8_t>(FrameEncoding::kRaw)) {
     if (bytes != block_bytes) return CodecError::kPayload;
     std::memcpy(block, payload, block_bytes);
@@ -142,8 +151,10 @@ std::optional<CodecError> DecodePayload(const uint8_t* payload, size_t bytes, ui
   if (encoding != static_cast<uint8_t>(FrameEncoding::kZstd)) return CodecError::kPayload;
   ZSTD_DCtx_s* context = Decompressor();
   if (context == nullptr) return CodecError::kNoMemory;
-  // The capacity is one block, so that a bomb cannot write more; a frame of less leaves a wrong length.
-  if (ZSTD_decompressDCtx(context, block, block_bytes, payload, bytes) != block_bytes) return CodecError::kPayload;
+  // The capacity is one block, so that a bomb cannot write more; a frame of less leaves a wrong
+  // length.
+  if (ZSTD_decompressDCtx(context, block, block_bytes, payload, bytes) != block_bytes)
+    return CodecError::kPayload;
   return std::nullopt;
 }
 
@@ -157,15 +168,16 @@ std::optional<CodecError> DecodeFrame(const DecodeRequest& request, size_t posit
   const uint8_t* frame = request.source + offset;
   const uint8_t* expected_hash = request.hashes + position * kHashBytes;
   uint8_t expected[kFrameHeaderBytes];
-  WriteHeader(expected, {request.blocks[position], request.payload_bytes[position], request.encodings[position],
-                         expected_hash});
+  WriteHeader(expected, {request.blocks[position], request.payload_bytes[position],
+                         request.encodings[position], expected_hash});
   if (std::memcmp(frame, expected, kFrameHeaderBytes) != 0) return CodecError::kHeaderMismatch;
   uint8_t* block = request.target + request.slots[position] * request.block_bytes;
-  const auto error = DecodePayload(frame + kFrameHeaderBytes, payload_bytes, request.encodings[position], block,
-                                   request.block_bytes);
+  const auto error = DecodePayload(frame + kFrameHeaderBytes, payload_bytes,
+                                   request.encodings[position], block, request.block_bytes);
   if (error) return error;
   uint8_t hash[kHashBytes];
-  if (!ContentHash(block, request.block_bytes, request.key, hash)) return CodecError::kLibraryFailed;
+  if (!ContentHash(block, request.block_bytes, request.key, hash))
+    return CodecError::kLibraryFailed;
   if (std::memcmp(hash, expected_hash, kHashBytes) != 0) return CodecError::kContentHash;
   return std::nullopt;
 }
@@ -173,7 +185,8 @@ std::optional<CodecError> DecodeFrame(const DecodeRequest& request, size_t posit
 }  // namespace
 
 bool IsZero(const uint8_t* bytes, size_t count) {
-  // Chunks of one cache line: wide enough for vector instructions, short enough to stop at the first byte that counts.
+  // Chunks of one cache line: wide enough for vector instructions, short enough to stop at the
+  // first byte that counts.
   constexpr size_t kWords = 8;
   size_t at = 0;
   for (; at + kWords * sizeof(uint64_t) <= count; at += kWords * sizeof(uint64_t)) {

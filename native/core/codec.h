@@ -1,4 +1,5 @@
-// Blocks of a volume to frames of a pack and back. A frame is a 44-byte header, little-endian, and a payload:
+// Blocks of a volume to frames of a pack and back. A frame is a 44-byte header, little-endian, and
+// a payload:
 //
 //    0  u32  block index
 //    4  u32  payload bytes
@@ -6,8 +7,9 @@
 //    9  3 bytes, zero
 //   12  32 bytes, content hash of the plain block
 //
-// docs/FORMAT.md describes it for readers; src/format/frame.ts has the same numbers, and the golden vectors hold both
-// to them. Pure functions of their arguments: any thread may call them; what is costly to set up is kept per thread.
+// docs/FORMAT.md describes it for readers; src/format/frame.ts has the same numbers, and the golden
+// vectors hold both to them. Pure functions of their arguments: any thread may call them; what is
+// costly to set up is kept per thread.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +31,8 @@ enum class FrameEncoding : uint8_t { kRaw = 1, kZstd = 2 };
 inline constexpr uint8_t kOutcomeZero = 0;
 inline constexpr uint8_t kOutcomeUnchanged = 255;
 
-// Content hash: SHA-256, or HMAC-SHA-256 when there is a key, so that a reader of the bucket learns nothing from it.
+// Content hash: SHA-256, or HMAC-SHA-256 when there is a key, so that a reader of the bucket learns
+// nothing from it.
 struct HashKey {
   const uint8_t* bytes = nullptr;
   size_t count = 0;
@@ -73,11 +76,12 @@ inline constexpr size_t EncodeCapacity(size_t block_count, size_t block_bytes) {
   return block_count * (kFrameHeaderBytes + block_bytes);
 }
 
-// For each block: nothing if it is all zero or has its parent's hash; else a frame, zstd level 1, or raw where that
-// saves less than 1/16. Frames follow one another without gaps.
+// For each block: nothing if it is all zero or has its parent's hash; else a frame, zstd level 1,
+// or raw where that saves less than 1/16. Frames follow one another without gaps.
 std::optional<CodecFailure> EncodeBlocks(const EncodeRequest& request, EncodeResult& result);
 
-// Frame i: header at source + offsets[i], and what the index says it must be. Its block goes to target slot slots[i].
+// Frame i: header at source + offsets[i], and what the index says it must be. Its block goes to
+// target slot slots[i].
 struct DecodeRequest {
   const uint8_t* source;
   size_t source_bytes;
@@ -93,8 +97,8 @@ struct DecodeRequest {
   HashKey key;
 };
 
-// Right bytes or a failure: header, decoded size and content hash are checked for every frame. After a failure the
-// content of `target` is undefined.
+// Right bytes or a failure: header, decoded size and content hash are checked for every frame.
+// After a failure the content of `target` is undefined.
 std::optional<CodecFailure> DecodeFrames(const DecodeRequest& request);
 
 bool IsZero(const uint8_t* bytes, size_t count);

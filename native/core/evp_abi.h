@@ -1,6 +1,6 @@
-// The few functions of OpenSSL 3 that the codec calls, declared here because Node exports the symbols of its own copy
-// (deps/openssl) but need not ship its headers. Signatures: openssl/evp.h and openssl/hmac.h, OpenSSL 3.0; the ABI is
-// kept for the whole of version 3.
+// The few functions of OpenSSL 3 that the codec calls, declared here because Node exports the
+// symbols of its own copy (deps/openssl) but need not ship its headers. Signatures: openssl/evp.h
+// and openssl/hmac.h, OpenSSL 3.0; the ABI is kept for the whole of version 3.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,8 @@ int EVP_DigestUpdate(evp_md_ctx_st* context, const void* data, size_t bytes);
 int EVP_DigestFinal_ex(evp_md_ctx_st* context, unsigned char* hash, unsigned* hash_bytes);
 
 // Returns `hash`, or null on failure.
-unsigned char* HMAC(const evp_md_st* digest, const void* key, int key_bytes, const unsigned char* data, size_t bytes,
-                    unsigned char* hash, unsigned* hash_bytes);
+unsigned char* HMAC(const evp_md_st* digest, const void* key, int key_bytes,
+                    const unsigned char* data, size_t bytes, unsigned char* hash,
+                    unsigned* hash_bytes);
 
 }  // extern "C"

@@ -1,4 +1,5 @@
-// The block codec without Node: link with any libzstd 1.4+ and libcrypto 3 (Debian: libzstd.so.1, libcrypto.so.3).
+// The block codec without Node: link with any libzstd 1.4+ and libcrypto 3 (Debian: libzstd.so.1,
+// libcrypto.so.3).
 #include "core/codec.h"
 
 #include <cstdio>
@@ -17,12 +18,12 @@ using cloudvol::kHashBytes;
 constexpr uint8_t kRaw = static_cast<uint8_t>(cloudvol::FrameEncoding::kRaw);
 constexpr uint8_t kZstd = static_cast<uint8_t>(cloudvol::FrameEncoding::kZstd);
 
-#define CHECK(condition)                                                                \
-  do {                                                                                  \
-    if (!(condition)) {                                                                 \
-      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);      \
-      std::exit(1);                                                                     \
-    }                                                                                   \
+#define CHECK(condition)                                                           \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                                \
+    }                                                                              \
   } while (false)
 
 std::string Hex(const uint8_t* bytes, size_t count) {
@@ -39,11 +40,16 @@ std::string Hex(const uint8_t* bytes, size_t count) {
 struct Encoded {
   Encoded(const std::vector<uint8_t>& blocks, size_t block_bytes, uint32_t first_block,
           const uint8_t* parents = nullptr, cloudvol::HashKey key = {})
-      : count(blocks.size() / block_bytes), frames(cloudvol::EncodeCapacity(count, block_bytes)), outcomes(count),
-        offsets(count), payload_bytes(count), hashes(count * kHashBytes) {
-    result = {frames.data(), outcomes.data(), offsets.data(), payload_bytes.data(), hashes.data(), 0};
-    const auto failure =
-        cloudvol::EncodeBlocks({blocks.data(), count, block_bytes, first_block, parents, key}, result);
+      : count(blocks.size() / block_bytes),
+        frames(cloudvol::EncodeCapacity(count, block_bytes)),
+        outcomes(count),
+        offsets(count),
+        payload_bytes(count),
+        hashes(count * kHashBytes) {
+    result = {frames.data(),        outcomes.data(), offsets.data(),
+              payload_bytes.data(), hashes.data(),   0};
+    const auto failure = cloudvol::EncodeBlocks(
+        {blocks.data(), count, block_bytes, first_block, parents, key}, result);
     CHECK(!failure);
   }
   size_t count;
@@ -54,7 +60,8 @@ struct Encoded {
 };
 
 // Decodes every frame of `from`, the last block first, into one slot per frame.
-std::optional<cloudvol::CodecFailure> Decode(const Encoded& from, const std::vector<uint8_t>& source, size_t block_bytes,
+std::optional<cloudvol::CodecFailure> Decode(const Encoded& from,
+                                             const std::vector<uint8_t>& source, size_t block_bytes,
                                              uint32_t first_block, std::vector<uint8_t>& target,
                                              cloudvol::HashKey key = {}) {
   std::vector<uint32_t> offsets, blocks, payloads, slots;
@@ -65,13 +72,14 @@ std::optional<cloudvol::CodecFailure> Decode(const Encoded& from, const std::vec
     blocks.push_back(first_block + i);
     payloads.push_back(from.payload_bytes[i]);
     encodings.push_back(from.outcomes[i]);
-    hashes.insert(hashes.end(), from.hashes.data() + i * kHashBytes, from.hashes.data() + (i + 1) * kHashBytes);
+    hashes.insert(hashes.end(), from.hashes.data() + i * kHashBytes,
+                  from.hashes.data() + (i + 1) * kHashBytes);
     slots.push_back(i);
   }
   target.assign(from.count * block_bytes, 0);
-  return cloudvol::DecodeFrames({source.data(), source.size(), block_bytes, offsets.size(), offsets.data(),
-                                 blocks.data(), payloads.data(), encodings.data(), hashes.data(), slots.data(),
-                                 target.data(), key});
+  return cloudvol::DecodeFrames({source.data(), source.size(), block_bytes, offsets.size(),
+                                 offsets.data(), blocks.data(), payloads.data(), encodings.data(),
+                                 hashes.data(), slots.data(), target.data(), key});
 }
 
 std::vector<uint8_t> MixedBlocks(std::mt19937& random, size_t count, size_t block_bytes) {
@@ -79,7 +87,8 @@ std::vector<uint8_t> MixedBlocks(std::mt19937& random, size_t count, size_t bloc
   for (size_t i = 0; i < count; ++i) {
     uint8_t* block = blocks.data() + i * block_bytes;
     if (i % 3 == 0) continue;
-    for (size_t at = 0; at < block_bytes; ++at) block[at] = static_cast<uint8_t>(i % 3 == 1 ? random() : at / 64);
+    for (size_t at = 0; at < block_bytes; ++at)
+      block[at] = static_cast<uint8_t>(i % 3 == 1 ? random() : at / 64);
   }
   return blocks;
 }
@@ -108,16 +117,19 @@ void ZeroTestSeesEveryByte() {
   }
 }
 
-// FIPS 180-2 vectors need other lengths than a block's, so these were computed with Python's hashlib and hmac:
+// FIPS 180-2 vectors need other lengths than a block's, so these were computed with Python's
+// hashlib and hmac:
 //   hashlib.sha256(b'a' * 4096), hmac.new(bytes(range(32)), b'a' * 4096, 'sha256')
 void ContentHashesAreSha256AndHmac() {
   const std::vector<uint8_t> block(4096, 'a');
   const Encoded plain(block, 4096, 0);
-  CHECK(Hex(plain.hashes.data(), kHashBytes) == "c93eee2d0db02f10acc7460d9576e122dcf8cd53c4bf8dfcae1b3e74ebcfff5a");
+  CHECK(Hex(plain.hashes.data(), kHashBytes) ==
+        "c93eee2d0db02f10acc7460d9576e122dcf8cd53c4bf8dfcae1b3e74ebcfff5a");
   uint8_t key[32];
   for (uint8_t i = 0; i < 32; ++i) key[i] = i;
   const Encoded keyed(block, 4096, 0, nullptr, {key, sizeof key});
-  CHECK(Hex(keyed.hashes.data(), kHashBytes) == "f503082f8c25cac828509342859bfc986afbc74b88e9a217ca2ab24248f36631");
+  CHECK(Hex(keyed.hashes.data(), kHashBytes) ==
+        "f503082f8c25cac828509342859bfc986afbc74b88e9a217ca2ab24248f36631");
   std::vector<uint8_t> decoded;
   CHECK(!Decode(keyed, keyed.frames, 4096, 0, decoded, {key, sizeof key}));
   CHECK(decoded == block);
@@ -130,13 +142,18 @@ void UnchangedBlocksMakeNoFrame() {
   const Encoded parent(blocks, 4096, 0);
   blocks[4096] ^= 1;
   const Encoded child(blocks, 4096, 0, parent.hashes.data());
-  const std::vector<uint8_t> outcomes = {0, kRaw, cloudvol::kOutcomeUnchanged, 0, cloudvol::kOutcomeUnchanged,
+  const std::vector<uint8_t> outcomes = {0,
+                                         kRaw,
+                                         cloudvol::kOutcomeUnchanged,
+                                         0,
+                                         cloudvol::kOutcomeUnchanged,
                                          cloudvol::kOutcomeUnchanged};
   CHECK(child.outcomes == outcomes);
   CHECK(child.result.frames_bytes == kFrameHeaderBytes + 4096);
 }
 
-// Every byte of a frame counts: none can be altered, and none be missing, without an answer that names the frame.
+// Every byte of a frame counts: none can be altered, and none be missing, without an answer that
+// names the frame.
 void AlteredFramesAreRefused() {
   std::mt19937 random(11);
   const auto blocks = MixedBlocks(random, 3, 4096);
@@ -147,8 +164,10 @@ void AlteredFramesAreRefused() {
     altered[at] ^= static_cast<uint8_t>(1 + random() % 255);
     const auto failure = Decode(encoded, altered, 4096, 5, decoded);
     // zstd ignores a few bits of its own frame header; the content is then still the right one.
-    if (!failure) CHECK(decoded == blocks);
-    else CHECK(failure->position == (at < encoded.offsets[2] ? 0u : 1u));
+    if (!failure)
+      CHECK(decoded == blocks);
+    else
+      CHECK(failure->position == (at < encoded.offsets[2] ? 0u : 1u));
   }
   auto truncated = encoded.frames;
   truncated.resize(encoded.result.frames_bytes - 1);
@@ -163,9 +182,18 @@ void BombsAreRefused() {
   CHECK(encoded.outcomes[0] == kZstd);
   std::vector<uint8_t> target(4096 + 64, 0xee);
   const uint32_t offset = 0, block = 0, slot = 0;
-  const auto failure = cloudvol::DecodeFrames({encoded.frames.data(), encoded.result.frames_bytes, 4096, 1, &offset,
-                                               &block, encoded.payload_bytes.data(), encoded.outcomes.data(),
-                                               encoded.hashes.data(), &slot, target.data(), {}});
+  const auto failure = cloudvol::DecodeFrames({encoded.frames.data(),
+                                               encoded.result.frames_bytes,
+                                               4096,
+                                               1,
+                                               &offset,
+                                               &block,
+                                               encoded.payload_bytes.data(),
+                                               encoded.outcomes.data(),
+                                               encoded.hashes.data(),
+                                               &slot,
+                                               target.data(),
+                                               {}});
   CHECK(failure && failure->error == CodecError::kPayload);
   for (size_t at = 4096; at < target.size(); ++at) CHECK(target[at] == 0xee);
 }

@@ -54,7 +54,10 @@ export async function beginCloudsnap(
   });
 }
 
-/** The root's marker has to stand before its first manifest does, or a listing of all clusters would miss it. */
+/**
+ * The root's marker has to stand before its first manifest does, or a listing of all clusters would
+ * miss it.
+ */
 async function markCluster({ store, clusterId }: BeginOptions, signal: AbortSignal): Promise<void> {
   const key = clusterKey(clusterId);
   if (await store.head(key, { signal })) return;
@@ -63,7 +66,9 @@ async function markCluster({ store, clusterId }: BeginOptions, signal: AbortSign
   await store.put(key, Buffer.from(body), { signal });
 }
 
-/** Says since when there are objects of this cloudsnap, for whoever finds them without a manifest. */
+/**
+ * Says since when there are objects of this cloudsnap, for whoever finds them without a manifest.
+ */
 async function putOpen(
   { store, clusterId, clock }: BeginOptions,
   snapName: string,

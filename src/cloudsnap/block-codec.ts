@@ -6,8 +6,8 @@ import { damaged, type Damage } from './damage.ts';
 import type { FrameGroup } from './frame-groups.ts';
 
 /**
- * Plain bytes that one thread encodes in one go: about three milliseconds, so that a demand read never waits long for a
- * thread of libuv's pool.
+ * Plain bytes that one thread encodes in one go: about three milliseconds, so that a demand read
+ * never waits long for a thread of libuv's pool.
  */
 export const ENCODE_PIECE_BYTES = 1 << 20;
 /** Half of libuv's pool of four; the rest is left to reads. */

@@ -30,7 +30,9 @@ interface OpenPage {
 
 type BlockCounts = Pick<CloudsnapStatistics, 'zeroBlocks' | 'unchangedBlocks' | 'uploadedBlocks'>;
 
-/** Turns blocks into packs and index pages: the parent's index, changed where a block has changed. */
+/**
+ * Turns blocks into packs and index pages: the parent's index, changed where a block has changed.
+ */
 export class BlockWriter {
   /** Complete after close(). */
   readonly root: IndexRoot;

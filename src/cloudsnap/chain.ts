@@ -4,8 +4,8 @@ import type { CloudsnapEntry, CloudsnapPlan } from './cloudsnap-api.ts';
 import { isVisible, type Slot } from './manifest-catalog.ts';
 
 /**
- * The rules of chains, without I/O. Between two fulls the visible cloudsnaps of a volume are one line: an incremental's
- * parent is always the latest visible cloudsnap.
+ * The rules of chains, without I/O. Between two fulls the visible cloudsnaps of a volume are one
+ * line: an incremental's parent is always the latest visible cloudsnap.
  */
 
 /** A number that was never taken: above every manifest and every tombstone. */
@@ -35,7 +35,8 @@ export function dependantsOf(
 /**
  * Whether the plan's parent, if any, can be the parent.
  * @param slots of the plan's volume.
- * @throws CloudvolError `cloudsnap/parent-missing`, `cloudsnap/parent-not-latest`, `cloudsnap/parent-mismatch`
+ * @throws CloudvolError `cloudsnap/parent-missing`, `cloudsnap/parent-not-latest`,
+ * `cloudsnap/parent-mismatch`
  */
 export function checkParent(plan: CloudsnapPlan, slots: readonly Slot[]): void {
   if (!plan.parent) return;

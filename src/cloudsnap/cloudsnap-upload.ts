@@ -44,8 +44,8 @@ export interface CloudsnapUploadOptions {
  *      ↓        ↓     ↓
  *      └──→ dead     withdrawn: the parent had gone
  *
- * What fails in `publishing` and is not a lost race stays there: the manifest may yet come to be, so that abort()
- * leaves the objects that it names alone.
+ * What fails in `publishing` and is not a lost race stays there: the manifest may yet come to be,
+ * so that abort() leaves the objects that it names alone.
  */
 export class CloudsnapUpload implements CloudsnapWriter {
   readonly cloudsnapId: string;
@@ -131,7 +131,10 @@ export class CloudsnapUpload implements CloudsnapWriter {
     }
   }
 
-  /** A planned block that was never written would be restored as what its parent has: silently wrong. */
+  /**
+   * A planned block that was never written would be restored as what its parent has: silently
+   * wrong.
+   */
   #checkComplete(): void {
     const { plannedBlocks, zeroBlocks, unchangedBlocks, uploadedBlocks } = this.statistics;
     const writtenBlocks = zeroBlocks + unchangedBlocks + uploadedBlocks;
@@ -173,8 +176,9 @@ export class CloudsnapUpload implements CloudsnapWriter {
   }
 
   /**
-   * Deleting looks for dependants after its tombstone stands; this looks for the tombstone after the manifest stands. So
-   * whenever a parent is deleted while its child is made, at least one of the two sees the other and draws back.
+   * Deleting looks for dependants after its tombstone stands; this looks for the tombstone after
+   * the manifest stands. So whenever a parent is deleted while its child is made, at least one of
+   * the two sees the other and draws back.
    */
   async #withdrawIfOrphaned(key: string): Promise<void> {
     const { store, clusterId, plan, clock, signal } = this.#options;
@@ -182,8 +186,8 @@ export class CloudsnapUpload implements CloudsnapWriter {
     const { sequence, volume, cloudsnapId } = plan.parent.manifest;
     const tombstone = tombstoneKey(manifestKey(clusterId, volume.id, sequence));
     if (!(await store.head(tombstone, { signal }))) return;
-    // From here on nobody sees it. Its removal is finished with the next deletion in this volume, and its number is
-    // not free before that.
+    // From here on nobody sees it. Its removal is finished with the next deletion in this volume,
+    // and its number is not free before that.
     const body = encodeTombstone(this.cloudsnapId, clock.nowMs());
     await store.put(tombstoneKey(key), body, { signal });
     this.#state = 'withdrawn';

@@ -8,7 +8,10 @@ export interface Damage {
   readonly block?: number;
 }
 
-/** Codes that mean: the stored bytes are not those that were written. Everything else may be a passing trouble. */
+/**
+ * Codes that mean: the stored bytes are not those that were written. Everything else may be a
+ * passing trouble.
+ */
 const SIGNS = ['format/corrupt', 'store/not-found', 'store/range'] as const;
 
 /** `cloudsnap/corrupt`: right bytes cannot be had from this cloudsnap. */
@@ -33,8 +36,8 @@ export function locateDamage(error: unknown, where: Damage): unknown {
 }
 
 /**
- * Reads an object (or a part) and decodes it. Bytes that do not decode are read a second time, since they may have been
- * garbled on their way here; what is wrong twice is wrong in the store.
+ * Reads an object (or a part) and decodes it. Bytes that do not decode are read a second time,
+ * since they may have been garbled on their way here; what is wrong twice is wrong in the store.
  * @throws CloudvolError `cloudsnap/corrupt`, or what `read` throws for other reasons.
  */
 export async function readIntact<T>(

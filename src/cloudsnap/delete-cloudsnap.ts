@@ -67,7 +67,8 @@ export async function deleteCloudsnap(
 
 /**
  * The visible cloudsnaps after the entry up to the next full.
- * @throws also when a manifest of the volume cannot be read, since nobody can say then what depends on what.
+ * @throws also when a manifest of the volume cannot be read, since nobody can say then what depends
+ * on what.
  */
 export async function listDependants(
   catalog: ManifestCatalog,
@@ -127,7 +128,10 @@ async function removeObjects(
   if (!isHighest) await store.delete([tombstoneKey(slot.key)], withSignal(signal));
 }
 
-/** Nothing is deleted on the word of a tombstone that names another cloudsnap, or of an empty listing. */
+/**
+ * Nothing is deleted on the word of a tombstone that names another cloudsnap, or of an empty
+ * listing.
+ */
 function requireListed(found: string, named: string, keys: readonly string[]): void {
   if (found !== named) {
     throw new CloudvolError('cloudsnap/corrupt', `the tombstone of ${found} names ${named}`, {

@@ -20,12 +20,16 @@ export interface FrameGroup {
 /** Bounds the memory of one read; longer runs gain nothing from being one request. */
 export const MAX_GROUP_BYTES = 8 << 20;
 /**
- * Bytes between two frames that are rather fetched and dropped than skipped by a second request: what a connection
- * carries in a few milliseconds, less than a round trip. Such gaps are blocks that later cloudsnaps replaced.
+ * Bytes between two frames that are rather fetched and dropped than skipped by a second request:
+ * what a connection carries in a few milliseconds, less than a round trip. Such gaps are blocks
+ * that later cloudsnaps replaced.
  */
 export const MAX_GAP_BYTES = 256 << 10;
 
-/** Groups wanted frames so that few requests fetch them; frames of a pack need to come ascending by offset. */
+/**
+ * Groups wanted frames so that few requests fetch them; frames of a pack need to come ascending by
+ * offset.
+ */
 export function groupFrames(wanted: Iterable<WantedFrame>): FrameGroup[] {
   const groups: FrameGroup[] = [];
   for (const ofPack of Map.groupBy(wanted, ({ frame }) => packName(frame.pack)).values()) {

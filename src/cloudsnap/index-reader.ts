@@ -13,11 +13,15 @@ import { damaged, readIntact } from './damage.ts';
 import { indexKey, rootKey } from './object-keys.ts';
 import { withSignal } from './with-signal.ts';
 
-/** Decoded pages of one cloudsnap in memory: 1,400 of them, for 22 GiB of volume at the default block size. */
+/**
+ * Decoded pages of one cloudsnap in memory: 1,400 of them, for 22 GiB of volume at the default
+ * block size.
+ */
 export const PAGE_CACHE_BYTES = 16 << 20;
 /**
- * Neighbouring pages are fetched together, by groups of this many: 300 KiB for half a GiB of volume, so that who reads
- * on finds them there, and who reads at random does not wait for much that nobody wants.
+ * Neighbouring pages are fetched together, by groups of this many: 300 KiB for half a GiB of
+ * volume, so that who reads on finds them there, and who reads at random does not wait for much
+ * that nobody wants.
  */
 export const PAGES_PER_GROUP = 32;
 

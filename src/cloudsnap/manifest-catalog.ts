@@ -64,7 +64,8 @@ export class ManifestCatalog {
   }
 
   /**
-   * @throws CloudvolError `cloudsnap/corrupt`, `format/unsupported`, or `cloudsnap/not-found` when it has just gone.
+   * @throws CloudvolError `cloudsnap/corrupt`, `format/unsupported`, or `cloudsnap/not-found` when
+   * it has just gone.
    */
   async read(slot: Slot, signal?: AbortSignal): Promise<CloudsnapEntry> {
     const { manifest: info, key } = slot;

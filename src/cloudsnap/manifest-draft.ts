@@ -51,7 +51,8 @@ export function manifestOf(
 }
 
 /**
- * Finds out before the first byte is uploaded whether the plan makes a manifest that can be read again.
+ * Finds out before the first byte is uploaded whether the plan makes a manifest that can be read
+ * again.
  * @throws CloudvolError `format/too-large`, `format/corrupt`
  */
 export function checkDraft(plan: CloudsnapPlan, clusterId: ClusterId, name: CloudsnapName): void {

@@ -20,8 +20,9 @@ export interface PackWriterOptions {
 }
 
 /**
- * Lays frames side by side and uploads a pack whenever one is full. One is assembled while others are on their way;
- * their memory is used again, so that there are as many buffers as uploads under way and one more.
+ * Lays frames side by side and uploads a pack whenever one is full. One is assembled while others
+ * are on their way; their memory is used again, so that there are as many buffers as uploads under
+ * way and one more.
  */
 export class PackWriter {
   readonly #options: PackWriterOptions;

@@ -2,11 +2,11 @@ import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
 /**
- * Puts a manifest where there is none. When the outcome of the put is unknown, looks: a lost answer is a success.
- * On a store without conditional puts it looks first and then puts, which holds between the cloudsnaps of one host, but
- * is no fence between two hosts.
- * @throws CloudvolError `cloudsnap/lost-race` when another writer's manifest is there: this one will never be. After any
- * other error it may still come to be.
+ * Puts a manifest where there is none. When the outcome of the put is unknown, looks: a lost answer
+ * is a success. On a store without conditional puts it looks first and then puts, which holds
+ * between the cloudsnaps of one host, but is no fence between two hosts.
+ * @throws CloudvolError `cloudsnap/lost-race` when another writer's manifest is there: this one
+ * will never be. After any other error it may still come to be.
  */
 export async function publishManifest(
   store: ObjectStore,

@@ -26,8 +26,9 @@ export interface RepositoryOptions {
   readonly log: Log;
   readonly clock: Clock;
   /**
-   * Most objects of one cloudsnap on their way at once; each is a pack in memory. Four packs of 16 MiB fill a link of
-   * 1 Gbit/s at half a second of latency, and cost 85 MiB with the one that is being assembled.
+   * Most objects of one cloudsnap on their way at once; each is a pack in memory. Four packs of 16
+   * MiB fill a link of 1 Gbit/s at half a second of latency, and cost 85 MiB with the one that is
+   * being assembled.
    */
   readonly uploadsAtOnce?: number;
 }
@@ -101,7 +102,9 @@ class StoreRepository implements CloudsnapRepository {
     return deleteCloudsnap({ ...this.#options, catalog: this.#catalog }, entry, signal);
   }
 
-  /** A listing shows what can be shown; what cannot be read is reported, and does not hide the rest. */
+  /**
+   * A listing shows what can be shown; what cannot be read is reported, and does not hide the rest.
+   */
   async #readListed(slot: Slot, signal?: AbortSignal): Promise<CloudsnapEntry | undefined> {
     try {
       return await this.#catalog.read(slot, signal);

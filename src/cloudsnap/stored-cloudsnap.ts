@@ -13,7 +13,9 @@ import { groupFrames, type FrameGroup, type WantedFrame } from './frame-groups.t
 import type { IndexReader } from './index-reader.ts';
 import { packKey } from './object-keys.ts';
 
-/** Requests of one reader under way at once: enough to fill a link of some milliseconds' latency. */
+/**
+ * Requests of one reader under way at once: enough to fill a link of some milliseconds' latency.
+ */
 const GETS_AT_ONCE = 8;
 
 /** Reads one cloudsnap, wherever in its chain the blocks lie. */

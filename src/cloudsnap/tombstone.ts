@@ -9,7 +9,9 @@ import type { Slot } from './manifest-catalog.ts';
 /** A tombstone is a few hundred bytes; more is not one. */
 export const MAX_TOMBSTONE_BYTES = 1024;
 
-/** Names the cloudsnap, so that its deletion can be finished even when the manifest is gone already. */
+/**
+ * Names the cloudsnap, so that its deletion can be finished even when the manifest is gone already.
+ */
 export function encodeTombstone(cloudsnapId: string, deletedMs: number): Uint8Array {
   return Buffer.from(canonicalJson({ cloudsnapId, deletedMs, formatVersion: FORMAT_VERSION }));
 }

@@ -9,8 +9,8 @@ export interface UploadsOptions {
 }
 
 /**
- * Puts the objects of one cloudsnap, several at a time, and knows which there may be in the store. The first failure
- * ends the others that are under way, and every later call throws it.
+ * Puts the objects of one cloudsnap, several at a time, and knows which there may be in the store.
+ * The first failure ends the others that are under way, and every later call throws it.
  */
 export class Uploads {
   readonly #store: ObjectStore;
@@ -69,7 +69,9 @@ export class Uploads {
     if (this.#failure) throw this.#failure.reason;
   }
 
-  /** Never rejects: the failure is kept, so that no promise of an upload is left without a listener. */
+  /**
+   * Never rejects: the failure is kept, so that no promise of an upload is left without a listener.
+   */
   async #put(key: string, body: Uint8Array): Promise<void> {
     this.#attempted.push(key);
     try {

@@ -1,11 +1,15 @@
 import { corrupt } from './corrupt.ts';
 
-/** Strict in what it takes: only valid UTF-8, no replacement characters, no byte order mark swallowed. */
+/**
+ * Strict in what it takes: only valid UTF-8, no replacement characters, no byte order mark
+ * swallowed.
+ */
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Takes a durable record apart, front to back; numbers are little-endian. Every method throws `format/corrupt` rather
- * than read beyond the end or return a value out of the caller's bounds, so that nothing is allocated on hostile say-so.
+ * Takes a durable record apart, front to back; numbers are little-endian. Every method throws
+ * `format/corrupt` rather than read beyond the end or return a value out of the caller's bounds, so
+ * that nothing is allocated on hostile say-so.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -45,7 +49,8 @@ export class ByteReader {
   varint(max: number): number {
     let value = 0;
     for (let scale = 1; ; scale *= 0x80) {
-      // A digit at this scale could only be a zero or too much; and the scale itself must stay a number.
+      // A digit at this scale could only be a zero or too much; and the scale itself must stay a
+      // number.
       if (scale > 1 && scale > max) throw this.wrong(`a number above ${max}`);
       const byte = this.u8();
       value += (byte & 0x7f) * scale;

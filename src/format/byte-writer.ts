@@ -65,7 +65,10 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Makes room and returns where it begins. Call before naming #view or #bytes: both may be replaced. */
+  /**
+   * Makes room and returns where it begins. Call before naming #view or #bytes: both may be
+   * replaced.
+   */
   #grow(count: number): number {
     const at = this.#length;
     this.#length += count;

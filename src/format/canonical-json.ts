@@ -8,8 +8,8 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue };
 
 /**
- * JSON in one form only, RFC 8785 for these values: keys sorted by UTF-16 code units, no white space. So equal content
- * has equal bytes, and a hash of them.
+ * JSON in one form only, RFC 8785 for these values: keys sorted by UTF-16 code units, no white
+ * space. So equal content has equal bytes, and a hash of them.
  */
 export function canonicalJson(value: JsonValue): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;

@@ -3,9 +3,10 @@ import { isVolumeId, type ClusterId, type VolumeId } from '../base/ids.ts';
 import { corrupt } from './corrupt.ts';
 
 /**
- * A cloudsnap is known as `<cluster id>/<snap name>`; its snap name `<volume id>-<snap id>[-incr]` is also the prefix of
- * its objects. A snap id is the sequence number followed by exactly eight random digits: the number says where the
- * manifest lies, the digits keep two writers that reach for the same number out of each other's objects.
+ * A cloudsnap is known as `<cluster id>/<snap name>`; its snap name `<volume id>-<snap id>[-incr]`
+ * is also the prefix of its objects. A snap id is the sequence number followed by exactly eight
+ * random digits: the number says where the manifest lies, the digits keep two writers that reach
+ * for the same number out of each other's objects.
  */
 export interface CloudsnapName {
   readonly volumeId: VolumeId;

@@ -26,7 +26,9 @@ export const ENVELOPE_BYTES = ENVELOPE_HEADER_BYTES + ENVELOPE_CHECKSUM_BYTES;
 const PLAIN = 1;
 const ZSTD = 2;
 const NAMES: Readonly<Record<EnvelopeKind, string>> = { CVIP: 'the index page', CVRT: 'the root' };
-/** Compression has to save 1/16, as for frames. Pages seldom do: content hashes are most of a page. */
+/**
+ * Compression has to save 1/16, as for frames. Pages seldom do: content hashes are most of a page.
+ */
 const WORTHWHILE_SHARE = 16;
 /** 8 MiB of memory at most, whatever a frame asks for; level 1 needs 512 KiB. */
 const MAX_WINDOW_LOG = 23;

@@ -3,8 +3,9 @@ import type { ByteReader } from './byte-reader.ts';
 import { HASH_BYTES } from './content-hash.ts';
 
 /**
- * One block in a pack: a 44-byte header and a payload. The layout stands in native/core/codec.h, which writes frames and
- * checks them on every read; here it is read for whoever walks a pack without an index.
+ * One block in a pack: a 44-byte header and a payload. The layout stands in native/core/codec.h,
+ * which writes frames and checks them on every read; here it is read for whoever walks a pack
+ * without an index.
  */
 export interface FrameHeader {
   readonly block: number;
@@ -25,7 +26,10 @@ export function frameBytes(payloadBytes: number): number {
   return FRAME_HEADER_BYTES + payloadBytes;
 }
 
-/** Whether a frame of a block of `blockBytes` can be so: raw is the block itself, zstd is never longer. */
+/**
+ * Whether a frame of a block of `blockBytes` can be so: raw is the block itself, zstd is never
+ * longer.
+ */
 export function isPossiblePayload(
   encoding: number,
   payloadBytes: number,

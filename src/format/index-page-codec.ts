@@ -14,19 +14,24 @@ import { MAX_PACK_BYTES, PACK_HEADER_BYTES, PACK_ID_BYTES } from './pack.ts';
  *   varint  page number
  *   table   count, then the snap names of the packs
  *   table   count, then per pack: varint position of its snap name, 16 bytes pack id
- *   runs    varint (slots << 1 | has frames), alternating, 256 slots in all; a run with frames is followed, per slot, by
- *           varint position of the pack, varint gap, varint (payload bytes << 3 | encoding)
+ *   runs    varint (slots << 1 | has frames), alternating, 256 slots in all; a run with frames is
+ *           followed, per slot, by varint position of the pack, varint gap, varint (payload
+ *           bytes << 3 | encoding)
  *   hashes  32 bytes per frame
  *
- * The gap counts from the end of the frame before in the same pack (from the pack's header for the first), so that
- * overlapping frames cannot be expressed. Tables stand in order of first use: a page has one encoding.
+ * The gap counts from the end of the frame before in the same pack (from the pack's header for the
+ * first), so that overlapping frames cannot be expressed. Tables stand in order of first use: a
+ * page has one encoding.
  */
 export interface PageIdentity {
   readonly snapName: string;
   readonly pageNumber: number;
 }
 
-/** Every slot with a frame in a pack of its own, and everything as long as it can be, is below 28 KiB. */
+/**
+ * Every slot with a frame in a pack of its own, and everything as long as it can be, is below 28
+ * KiB.
+ */
 export const MAX_PAGE_RECORD_BYTES = 32 << 10;
 export const MAX_PAGE_BYTES = MAX_PAGE_RECORD_BYTES + ENVELOPE_BYTES;
 /** Of 2^28 blocks. */
@@ -40,7 +45,8 @@ export function encodeIndexPage(page: IndexPage, identity: PageIdentity): Uint8A
 }
 
 /**
- * @throws CloudvolError `format/corrupt`, also for a sound page of another cloudsnap or another place.
+ * @throws CloudvolError `format/corrupt`, also for a sound page of another cloudsnap or another
+ * place.
  */
 export function decodeIndexPage(
   sealed: Uint8Array,
@@ -51,7 +57,10 @@ export function decodeIndexPage(
   return decodePageRecord(record, expected, blockBytes);
 }
 
-/** The part inside the envelope; apart, so that tests can tell what differs and reach what a checksum hides. */
+/**
+ * The part inside the envelope; apart, so that tests can tell what differs and reach what a
+ * checksum hides.
+ */
 export function encodePageRecord(page: IndexPage, identity: PageIdentity): Uint8Array<ArrayBuffer> {
   const places = Array.from({ length: PAGE_BLOCKS }, (_, slot) => page.place(slot));
   const packs = new Map<PackRef, number>();
@@ -178,7 +187,10 @@ function readRuns(
   return runs;
 }
 
-/** @param ends where the frames read so far end, per pack; grows by the packs in their order of first use. */
+/**
+ * @param ends where the frames read so far end, per pack; grows by the packs in their order of
+ * first use.
+ */
 function readPlace(
   reader: ByteReader,
   packs: readonly PackRef[],

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { HASH_BYTES } from './content-hash.ts';
 import type { FrameEncoding } from './frame.ts';
 
-/** Blocks that one page maps: about 9 KiB of page for 16 MiB of volume at the default block size. */
+/**
+ * Blocks that one page maps: about 9 KiB of page for 16 MiB of volume at the default block size.
+ */
 export const PAGE_BLOCKS = 256;
 
 /** Which pack, of which cloudsnap: the object `<snap name>/pack-<pack id>`. */
@@ -30,8 +32,9 @@ const NO_PACK = 0;
 const PAGE_MEMORY_BYTES = PAGE_BLOCKS * (2 + 4 + 4 + 1 + HASH_BYTES) + 1024;
 
 /**
- * Where the blocks of one span lie. A slot is a block's place in its span, 0 … PAGE_BLOCKS - 1; a slot without a frame
- * is a block of zeros, or one beyond the end of the volume. Columns of typed arrays, since a large volume has many pages.
+ * Where the blocks of one span lie. A slot is a block's place in its span, 0 … PAGE_BLOCKS - 1; a
+ * slot without a frame is a block of zeros, or one beyond the end of the volume. Columns of typed
+ * arrays, since a large volume has many pages.
  */
 export class IndexPage {
   readonly #packs: PackRef[] = [];
@@ -74,7 +77,10 @@ export class IndexPage {
     return place && { ...place, hash: this.hashes(slot, 1) };
   }
 
-  /** Equal packs should be one object, since they are told apart by identity. The slot's hash is set apart. */
+  /**
+   * Equal packs should be one object, since they are told apart by identity. The slot's hash is set
+   * apart.
+   */
   set(slot: number, place: FramePlace): void {
     if (!this.has(slot)) this.#frames++;
     this.#packOf[slot] = this.#numberOf(place.pack);

@@ -12,15 +12,19 @@ import { IndexRoot, type IndexObjectRef, type PageRef } from './index-root.ts';
  *   text    snap name of the cloudsnap
  *   varint  block size in bytes, varint number of blocks
  *   table   count, then the snap names that own index objects
- *   table   count, then per index object: varint position of its snap name, varint number, varint length in bytes
- *   runs    varint (pages << 1 | stored), alternating, one page per 256 blocks in all; a stored run is followed, per
- *           page, by varint position of the object, varint gap, varint length
+ *   table   count, then per index object: varint position of its snap name, varint number,
+ *           varint length in bytes
+ *   runs    varint (pages << 1 | stored), alternating, one page per 256 blocks in all; a stored
+ *           run is followed, per page, by varint position of the object, varint gap, varint length
  *
- * The gap counts from the end of the page before in the same object, so that overlapping pages cannot be expressed.
- * Tables stand in order of first use.
+ * The gap counts from the end of the page before in the same object, so that overlapping pages
+ * cannot be expressed. Tables stand in order of first use.
  */
 
-/** An index object is closed when it has grown beyond this: one request fetches pages for 14 GiB of volume. */
+/**
+ * An index object is closed when it has grown beyond this: one request fetches pages for 14 GiB of
+ * volume.
+ */
 export const INDEX_TARGET_BYTES = 8 << 20;
 export const MAX_INDEX_OBJECT_BYTES = INDEX_TARGET_BYTES + MAX_PAGE_BYTES;
 /** A chain has a period of seven by default; this lets it be some hundred times as long. */
@@ -153,7 +157,10 @@ function readRuns(reader: ByteReader, root: IndexRoot, objects: readonly IndexOb
   if (ends.length !== objects.length) throw reader.wrong('an index object without a page');
 }
 
-/** @param ends where the pages read so far end, per object; grows by the objects in their order of first use. */
+/**
+ * @param ends where the pages read so far end, per object; grows by the objects in their order of
+ * first use.
+ */
 function readPage(reader: ByteReader, objects: readonly IndexObjectRef[], ends: number[]): PageRef {
   const position = reader.varint(ends.length);
   const object = objects[position];

@@ -22,8 +22,8 @@ export function pageCountOf(blockCount: number): number {
 }
 
 /**
- * Where every page of a cloudsnap lies, its own and those it inherits; a page without a place is all zero. Columns of
- * typed arrays: 12 bytes a page, 12 MiB for the largest volume.
+ * Where every page of a cloudsnap lies, its own and those it inherits; a page without a place is
+ * all zero. Columns of typed arrays: 12 bytes a page, 12 MiB for the largest volume.
  */
 export class IndexRoot {
   readonly blockBytes: number;

@@ -3,7 +3,9 @@ import { corrupt } from './corrupt.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
-/** Takes a parsed JSON object apart by name; every method throws `format/corrupt` naming the field. */
+/**
+ * Takes a parsed JSON object apart by name; every method throws `format/corrupt` naming the field.
+ */
 export class JsonFields {
   readonly #object: JsonObject;
   readonly #path: string;

@@ -30,7 +30,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 }
 
 /**
- * Takes exactly what encodeManifest makes: every field, no other, in canonical form, and in agreement with each other.
+ * Takes exactly what encodeManifest makes: every field, no other, in canonical form, and in
+ * agreement with each other.
  * @throws CloudvolError `format/corrupt`, or `format/unsupported` for another version.
  */
 export function decodeManifest(bytes: Uint8Array): Manifest {
@@ -41,7 +42,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   refuseOtherVersion(value);
   const manifest = readManifest(value);
   checkAgreement(manifest);
-  // Catches what JSON.parse forgives: duplicate keys, white space, other spellings of a number or a text.
+  // Catches what JSON.parse forgives: duplicate keys, white space, other spellings of a number or a
+  // text.
   if (!Buffer.from(bytes).equals(encodeManifest(manifest))) {
     throw corrupt('the manifest is not in canonical form');
   }
@@ -62,7 +64,8 @@ function refuseOtherVersion(value: JsonValue): void {
   if (version === FORMAT_VERSION || typeof version !== 'number') return;
   throw new CloudvolError(
     'format/unsupported',
-    `the cloudsnap has format version ${version}, and this cloudvol reads version ${FORMAT_VERSION}`,
+    `the cloudsnap has format version ${version}, ` +
+      `and this cloudvol reads version ${FORMAT_VERSION}`,
     { hint: 'use a newer cloudvol' },
   );
 }

@@ -6,7 +6,10 @@ export type CloudsnapType = (typeof CLOUDSNAP_TYPES)[number];
 export const CONSISTENCIES = ['crash', 'file-system', 'application'] as const;
 export type Consistency = (typeof CONSISTENCIES)[number];
 
-/** The manifest: the one object that makes a cloudsnap exist. JSON, at most 64 KiB, written last, never changed. */
+/**
+ * The manifest: the one object that makes a cloudsnap exist. JSON, at most 64 KiB, written last,
+ * never changed.
+ */
 export interface Manifest {
   readonly formatVersion: 1;
   /** `<cluster uuid>/<volumeId>-<snapId>[-incr]`, as users see it. */
@@ -37,7 +40,10 @@ export interface Manifest {
 export interface CloudsnapStatistics {
   /** Blocks that the plan named: dirty ones, or all that may hold data. */
   readonly plannedBlocks: number;
-  /** Planned blocks that turned out to be zero, or to have the same content as in the parent: not uploaded. */
+  /**
+   * Planned blocks that turned out to be zero, or to have the same content as in the parent: not
+   * uploaded.
+   */
   readonly zeroBlocks: number;
   readonly unchangedBlocks: number;
   readonly uploadedBlocks: number;

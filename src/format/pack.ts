@@ -7,8 +7,8 @@ import { FORMAT_VERSION } from './format-version.ts';
 import { frameBytes, readFrameHeader, type FrameHeader } from './frame.ts';
 
 /**
- * A pack: this header, then frames without gaps, ascending by block; nothing behind them, since an object is put as a
- * whole or not at all.
+ * A pack: this header, then frames without gaps, ascending by block; nothing behind them, since an
+ * object is put as a whole or not at all.
  *
  *    0  6 bytes  `CVPACK`
  *    6  u16      format version
@@ -27,8 +27,9 @@ export interface PackHeader {
 export const PACK_HEADER_BYTES = 40;
 export const PACK_ID_BYTES = 16;
 /**
- * A pack is closed when it has grown beyond this: large enough that requests cost little beside bytes (64 per GiB of
- * incompressible data), small enough that one lost upload is soon repeated and a few of them fit in memory.
+ * A pack is closed when it has grown beyond this: large enough that requests cost little beside
+ * bytes (64 per GiB of incompressible data), small enough that one lost upload is soon repeated and
+ * a few of them fit in memory.
  */
 export const PACK_TARGET_BYTES = 16 << 20;
 /** The most that a pack can have: the frame that takes it beyond the target is the last. */
@@ -52,7 +53,8 @@ export function decodePackHeader(bytes: Uint8Array): PackHeader {
 }
 
 /**
- * The frames of a whole pack with where each begins, for tools that have no index. Payloads are not decoded.
+ * The frames of a whole pack with where each begins, for tools that have no index. Payloads are not
+ * decoded.
  * @throws CloudvolError `format/corrupt`
  */
 export function* walkPack(

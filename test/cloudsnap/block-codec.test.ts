@@ -137,8 +137,14 @@ test('wrong arguments are refused before any work', (t) => {
   t.throws(encode({ key: new Uint8Array(0) }), { instanceOf: TypeError });
   const column = new Uint32Array(1);
   const decode = {
-    ...{ source, blockBytes: BLOCK, offsets: column, blocks: column, payloadBytes: column },
-    ...{ encodings: new Uint8Array(1), hashes: new Uint8Array(32), target: source },
+    source,
+    blockBytes: BLOCK,
+    offsets: column,
+    blocks: column,
+    payloadBytes: column,
+    encodings: new Uint8Array(1),
+    hashes: new Uint8Array(32),
+    target: source,
   };
   const outside = { ...decode, slots: Uint32Array.of(1) };
   t.throws(() => codec().decodeFrames(outside), { instanceOf: TypeError });

@@ -71,7 +71,10 @@ export interface LabOptions {
   readonly log?: Log;
 }
 
-/** A repository on a memory store, with everything between them that a test wants to see or to break. */
+/**
+ * A repository on a memory store, with everything between them that a test wants to see or to
+ * break.
+ */
 export class CloudsnapLab {
   readonly disk: MemoryStore;
   readonly metrics: MetricsStore;

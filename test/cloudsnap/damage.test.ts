@@ -142,7 +142,7 @@ test('a damaged index page does not take the pages beside it along', async (t) =
 });
 
 for (const kind of ['garble', 'truncate'] as const) {
-  test(`a body that arrives wrong once (${kind}) is read again, and nobody is bothered`, async (t) => {
+  test(`a body that arrives wrong once (${kind}) is read again unnoticed`, async (t) => {
     const { lab, points } = await labWithChain();
     const { entry, bytes } = points[1]!;
     for (let nth = 1; nth < 30; nth++) {

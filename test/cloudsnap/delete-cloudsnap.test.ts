@@ -38,7 +38,7 @@ async function checkContents(lab: CloudsnapLab, points: readonly Point[]): Promi
   return (await Promise.all(contents)).flat();
 }
 
-test('a cloudsnap that later incrementals need is not deleted, and the error lists them', async (t) => {
+test('what later incrementals need is not deleted, and the error lists them', async (t) => {
   const lab = await CloudsnapLab.open();
   const points = await takePoints(lab, 'FiiF');
   const [full, first, second] = points.map(({ entry }) => entry);
@@ -67,7 +67,7 @@ test('deleting removes one cloudsnap and nothing else', async (t) => {
   t.deepEqual(await checkContents(lab, left), []);
 });
 
-test('a whole chain is deleted from its end, and the last number leaves its tombstone', async (t) => {
+test('a chain is deleted from its end, and its last number leaves a tombstone', async (t) => {
   const lab = await CloudsnapLab.open();
   const points = await takePoints(lab, 'Fii');
   for (const { entry } of points.toReversed()) await lab.repository.delete(entry);
@@ -89,7 +89,7 @@ test('a sequence number never comes back', async (t) => {
 });
 
 for (const kind of ['error', 'lost-answer'] as const) {
-  test(`a deletion that breaks off (${kind}) at any request is either not begun or invisible, and is finished later`, async (t) => {
+  test(`a deletion broken off (${kind}) anywhere is not begun, or finished later`, async (t) => {
     for (let nth = 1; nth < 60; nth++) {
       const lab = await CloudsnapLab.open();
       const points = await takePoints(lab, 'FiiF');
@@ -154,7 +154,7 @@ test('a tombstone that names another cloudsnap deletes nothing', async (t) => {
   t.deepEqual(await visibleIds(lab), [idOf(second!)]);
 });
 
-test('whether something depends on a cloudsnap is not decided over an unreadable manifest', async (t) => {
+test('nobody decides over an unreadable manifest whether it is a dependant', async (t) => {
   const lab = await CloudsnapLab.open();
   const points = await takePoints(lab, 'FiF');
   const manifests = (await lab.keys()).filter((key) => key.includes('/manifests/'));

@@ -9,7 +9,7 @@ import { BLOCK, CloudsnapLab, ModelImage, contentOf, differingBlocks } from './c
 const MOST_REQUESTS = 60;
 
 for (const kind of ['error', 'lost-answer'] as const) {
-  test(`manifest-last: a fault (${kind}) at any request leaves all of a cloudsnap or nothing visible`, async (t) => {
+  test(`manifest-last: a fault (${kind}) anywhere leaves all visible or nothing`, async (t) => {
     const lab = await CloudsnapLab.open();
     const image = new ModelImage(600);
     image.change(seededRandom(1), 400);
@@ -148,7 +148,7 @@ test('on a store without conditional puts a number that is taken is seen, too', 
   t.deepEqual(differingBlocks(await contentOf(lab.repository, entry), image.bytes), []);
 });
 
-test('a manifest put that may have been done is never followed by the removal of its objects', async (t) => {
+test('the objects of a manifest that may have been put are left alone', async (t) => {
   const lab = await CloudsnapLab.open();
   const image = new ModelImage(10);
   image.change(seededRandom(10), 10);
@@ -164,7 +164,7 @@ test('a manifest put that may have been done is never followed by the removal of
   t.deepEqual(differingBlocks(await contentOf(lab.repository, entry!), image.bytes), []);
 });
 
-test('a plan whose manifest would be too long or could not be read is refused before any upload', async (t) => {
+test('a plan whose manifest nobody could read is refused before any upload', async (t) => {
   const lab = await CloudsnapLab.open();
   const image = new ModelImage(10);
   const plan = lab.plan(image, null, []);

@@ -24,7 +24,7 @@ for (const blockBytes of [4096, 65_536, 1 << 20]) {
 }
 
 for (const seed of [1, 2, 3]) {
-  test(`a full, six incrementals and a full equal the volume at every point, seed ${seed}`, async (t) => {
+  test(`every point of F i i i i i i F equals the volume as it was, seed ${seed}`, async (t) => {
     t.log(`seed ${seed}`);
     const random = seededRandom(seed);
     const lab = await CloudsnapLab.open();
@@ -75,7 +75,7 @@ test('zero blocks are in no pack and need no index page', async (t) => {
   );
 });
 
-test('a block that was trimmed is zero in the incremental and still there in its parent', async (t) => {
+test('a trimmed block is zero in the incremental and still there in its parent', async (t) => {
   const lab = await CloudsnapLab.open();
   const image = new ModelImage(300);
   for (const block of [10, 11, 290]) image.write(block, seededRandom(block).bytes(BLOCK));

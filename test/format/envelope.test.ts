@@ -54,7 +54,8 @@ test('a record that claims or has more than the limit is refused, compressed or 
 test('a frame that wants a huge window is refused before it gets it', (t) => {
   const params = { [constants.ZSTD_c_contentSizeFlag]: 0 };
   const compressed = zstdCompressSync(seededRandom(3).bytes(1000), { params });
-  // Window_Descriptor of RFC 8878, 3.1.1.1.2: it follows magic and frame header descriptor; 10 is the least exponent.
+  // Window_Descriptor of RFC 8878, 3.1.1.1.2: it follows magic and frame header descriptor; 10 is
+  // the least exponent.
   const asking = (windowLog: number) => compressed.with(5, (windowLog - 10) << 3);
   t.notThrows(() => unseal('CVIP', forged(2, 1000, asking(23)), 32_768));
   t.throws(() => unseal('CVIP', forged(2, 1000, asking(27)), 32_768), CORRUPT);

@@ -27,8 +27,9 @@ import { SNAP_NAMES } from '../format/samples.ts';
 import { describePage, describeRoot } from './describe.ts';
 
 /**
- * Bytes that an earlier program wrote. They are never written again: when one of these tests fails, the code is wrong.
- * What is compressed is compared inside its envelope, since another release of zstd may compress in another way.
+ * Bytes that an earlier program wrote. They are never written again: when one of these tests fails,
+ * the code is wrong. What is compressed is compared inside its envelope, since another release of
+ * zstd may compress in another way.
  */
 const FOLDER = join(import.meta.dirname, 'format-v1');
 const [, snapName] = SNAP_NAMES;
@@ -70,7 +71,8 @@ interface FrozenRepository {
 async function frozenObjects(): Promise<Map<string, Uint8Array>> {
   const folder = join(FOLDER, 'repository');
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = found.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name));
+  const files = found.filter((each) => each.isFile());
+  const paths = files.map((each) => join(each.parentPath, each.name));
   const objects = paths.map(async (path) => {
     return [path.slice(folder.length + 1), await readFile(path)] as const;
   });
@@ -105,7 +107,8 @@ test('the frozen packs are walked, and their raw frames are written the same', a
       if (encoding !== 1) continue;
       const frame = pack.subarray(offsetBytes, offsetBytes + 44 + payloadBytes);
       const source = frame.subarray(44);
-      const { frames } = await codec().encodeBlocks({ source, blockBytes: BLOCK, firstBlock: block });
+      const request = { source, blockBytes: BLOCK, firstBlock: block };
+      const { frames } = await codec().encodeBlocks(request);
       t.is(Buffer.compare(frames, frame), 0);
     }
   }

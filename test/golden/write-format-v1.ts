@@ -1,6 +1,7 @@
 /**
- * Freezes samples of format version 1 in test/golden/format-v1. Run once for each sample: what is there is never written
- * again, since the test beside this is about bytes that older programs wrote. For a new kind of sample add it below.
+ * Freezes samples of format version 1 in test/golden/format-v1. Run once for each sample: what is
+ * there is never written again, since the test beside this is about bytes that older programs
+ * wrote. For a new kind of sample add it below.
  *
  *   bin/node test/golden/write-format-v1.ts
  */
@@ -40,7 +41,10 @@ async function freezeRecords(): Promise<void> {
   await freeze('manifest.json', json(MANIFEST));
 }
 
-/** A whole repository: a full, an incremental with trimmed and changed blocks, and one of a volume that grew. */
+/**
+ * A whole repository: a full, an incremental with trimmed and changed blocks, and one of a volume
+ * that grew.
+ */
 async function freezeRepository(): Promise<void> {
   if (existsSync(join(FOLDER, 'repository.json'))) return;
   const lab = await CloudsnapLab.open();
