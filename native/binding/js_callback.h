@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "binding/node_values.h"
 
@@ -16,21 +17,41 @@ class JsCallback {
   JsCallback(napi_env env, napi_value function) {
     napi_value name = nullptr;
     Check(napi_create_string_utf8(env, "cloudvol", NAPI_AUTO_LENGTH, &name), "no name could be made");
-    Check(napi_create_threadsafe_function(env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, CallJs, &function_),
+    auto shared = std::make_unique<std::shared_ptr<Handle>>(handle_);
+    Check(napi_create_threadsafe_function(env, function, nullptr, name, 0, 1, shared.get(), Finalize, nullptr, CallJs,
+                                          &handle_->function),
           "a function is wanted");
-    Check(napi_unref_threadsafe_function(env, function_), "the function cannot be unreferenced");
+    shared.release();  // Finalize owns it now
+    Check(napi_unref_threadsafe_function(env, handle_->function), "the function cannot be unreferenced");
   }
-  ~JsCallback() { napi_release_threadsafe_function(function_, napi_tsfn_release); }
+  ~JsCallback() {
+    const std::lock_guard lock(handle_->mutex);
+    if (handle_->function) napi_release_threadsafe_function(handle_->function, napi_tsfn_release);
+  }
   JsCallback(const JsCallback&) = delete;
   JsCallback& operator=(const JsCallback&) = delete;
 
   // `make_argument` runs on the JavaScript thread.
   void Call(std::function<napi_value(napi_env)> make_argument) {
     auto message = std::make_unique<std::function<napi_value(napi_env)>>(std::move(make_argument));
-    if (napi_call_threadsafe_function(function_, message.get(), napi_tsfn_nonblocking) == napi_ok) message.release();
+    const std::lock_guard lock(handle_->mutex);
+    if (!handle_->function) return;
+    if (napi_call_threadsafe_function(handle_->function, message.get(), napi_tsfn_nonblocking) == napi_ok) message.release();
   }
 
  private:
+  // The environment deletes its function when it ends, whoever still holds it: from then on there is none.
+  struct Handle {
+    std::mutex mutex;
+    napi_threadsafe_function function = nullptr;
+  };
+
+  static void Finalize(napi_env, void* data, void*) {
+    const std::unique_ptr<std::shared_ptr<Handle>> handle(static_cast<std::shared_ptr<Handle>*>(data));
+    const std::lock_guard lock((*handle)->mutex);
+    (*handle)->function = nullptr;
+  }
+
   static void CallJs(napi_env env, napi_value function, void*, void* data) {
     const std::unique_ptr<std::function<napi_value(napi_env)>> make_argument(
         static_cast<std::function<napi_value(napi_env)>*>(data));
@@ -39,7 +60,7 @@ class JsCallback {
     napi_call_function(env, Undefined(env), function, 1, &argument, nullptr);
   }
 
-  napi_threadsafe_function function_ = nullptr;
+  const std::shared_ptr<Handle> handle_ = std::make_shared<Handle>();
 };
 
 }  // namespace cloudvol::binding
