@@ -1,5 +1,6 @@
 #include "core/codec.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -185,21 +186,12 @@ std::optional<CodecError> DecodeFrame(const DecodeRequest& request, size_t posit
 }  // namespace
 
 bool IsZero(const uint8_t* bytes, size_t count) {
-  // Chunks of one cache line: wide enough for vector instructions, short enough to stop at the
-  // first byte that counts.
-  constexpr size_t kWords = 8;
-  size_t at = 0;
-  for (; at + kWords * sizeof(uint64_t) <= count; at += kWords * sizeof(uint64_t)) {
-    uint64_t words[kWords];
-    std::memcpy(words, bytes + at, sizeof words);
-    uint64_t any = 0;
-    for (const uint64_t word : words) any |= word;
-    if (any != 0) return false;
-  }
-  for (; at < count; ++at) {
-    if (bytes[at] != 0) return false;
-  }
-  return true;
+  // If the first bytes are zero and every byte equals the one kLead before it, all are zero. memcmp
+  // does that with the widest instructions that the processor has.
+  constexpr size_t kLead = 64;
+  const size_t lead = std::min(count, kLead);
+  return std::all_of(bytes, bytes + lead, [](uint8_t byte) { return byte == 0; }) &&
+         std::memcmp(bytes, bytes + lead, count - lead) == 0;
 }
 
 std::optional<CodecFailure> EncodeBlocks(const EncodeRequest& request, EncodeResult& result) {
