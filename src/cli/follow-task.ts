@@ -48,7 +48,8 @@ export function reportEnd(task: TaskView, { output, json }: CommandContext): Exi
     return EXIT.ok;
   }
   if (!json) {
-    output.note(`cloudvol: ${name} ended as ${task.state}: ${printable(task.info.join('; '))}`);
+    const sentences = task.info.map((sentence) => sentence.replace(/\.$/, '')).join('; ');
+    output.note(`cloudvol: ${name} ended as ${task.state}: ${printable(sentences)}`);
   }
   const code = task.result['errorCode'];
   return typeof code === 'string' ? exitCodeOf(code as ErrorCode) : EXIT.failed;

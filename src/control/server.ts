@@ -121,6 +121,10 @@ function addRoute(fastify: FastifyInstance, name: RouteName, handlers: Handlers)
         ),
       }),
     },
+    // No body says the same as an empty one: `curl -X DELETE` sends none.
+    preValidation: async (request) => {
+      if (route.method !== 'GET') request.body ??= {};
+    },
     handler: async (request, reply) => {
       const merged = { ...(request.body as object | undefined), ...(request.params as object) };
       const answer = await handler(merged, hangUpSignal(reply));

@@ -105,6 +105,15 @@ test('unknown fields are refused, not dropped', async (t) => {
   t.is(query.status, 400);
 });
 
+test('a body that would be empty may be left out', async (t) => {
+  const handlers = { deleteVolume: () => ({}) };
+  const gone = await inject(handlers, { method: 'DELETE', url: '/v1/volumes/v' });
+  t.is(gone.status, 200);
+  const missing = await inject({}, { method: 'POST', url: ROUTES.backup.path });
+  t.is(missing.status, 400);
+  t.regex(missing.body.error?.message ?? '', /required property 'volume'/);
+});
+
 test('a number is not taken for an id, nor a text for a number or a truth', async (t) => {
   const backup = ROUTES.backup.path;
   const bad = [
