@@ -152,6 +152,7 @@ class Overlay {
   int ReadViewPiece(size_t position, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
   const FrozenView* HolderOf(size_t position, uint64_t block) const;
   void PlanFull(FrozenView& view);
+  void Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed);
   int MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block);
   void RemoveView(const std::shared_ptr<FrozenView>& view);
   size_t PositionOf(const FrozenView& view) const;

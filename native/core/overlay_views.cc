@@ -46,13 +46,7 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
     epoch_ = options.next_epoch;
   }
   if (const int error = SaveBits(options.sealed_delta_path, sealed.bits(), options_.tag)) {
-    // The sealed bits live on in the active delta: a freeze that failed loses none.
-    {
-      const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
-      dirty_.bits().OrWith(sealed.bits());
-    }
-    RemoveView(view);
-    sealed.Unlink();
+    Unfreeze(view, sealed);
     throw Failure(error, "write " + options.sealed_delta_path);
   }
   sealed.Unlink();
@@ -60,22 +54,34 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
   return view;
 }
 
+// A freeze that failed loses no bit and leaves no trace: the delta that was sealed is the active one again.
+void Overlay::Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed) {
+  {
+    const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
+    sealed.bits().OrWith(dirty_.bits());
+    std::swap(dirty_, sealed);
+    epoch_ = dirty_.epoch();
+  }
+  RemoveView(view);
+  sealed.Unlink();
+}
+
 // Drops from the plan what was a hole at the instant. A block that gets data after the instant, or loses it, has been copied
-// first, so that "no data now and never copied" means "no data then".
+// first, so that "no data now and never copied" means "no data then". Order matters: a block that is populated during the
+// walk was absent before it, and copies made during the walk are seen after it.
 void Overlay::PlanFull(FrozenView& view) {
   OwnedBitmap holds_data(block_count());
+  for (BlockRun absent = NextAbsent(0, block_count()); absent.count != 0;
+       absent = NextAbsent(absent.first + absent.count, block_count())) {
+    holds_data->SetRange(absent.first, absent.count);
+  }
   for (uint64_t at = data_.NextData(0); at < size_bytes();) {
     const uint64_t end = data_.NextHole(at);
     const BlockRun run = BlocksOf(at, std::max<uint64_t>(end - at, 1));
     holds_data->SetRange(run.first, run.count);
     at = data_.NextData(end);
   }
-  // Order matters: copies made during the walk above are seen here.
   holds_data->OrWith(*view.copied);
-  for (BlockRun absent = NextAbsent(0, block_count()); absent.count != 0;
-       absent = NextAbsent(absent.first + absent.count, block_count())) {
-    holds_data->SetRange(absent.first, absent.count);
-  }
   for (uint64_t block = holds_data->NextClear(0); block != Bitmap::kNone;) {
     const uint64_t end = std::min(holds_data->NextSet(block), block_count());
     view.plan->ClearRange(block, end - block);

@@ -59,7 +59,6 @@ TEST("dirty-before-data: after a kill in the middle of writes every changed bloc
   uint64_t changed_blocks = 0;
   for (uint64_t round = 0; round < Ops(12); ++round) {
     TestVolume volume(DiskFolder(), Kind::kLocal, kBlocks);
-    volume.options.data_path += std::to_string(round);
     {
       // An image in which zeros and the written bytes both show.
       const DataFile data = DataFile::Open(volume.options.data_path, kBlocks * kBlockBytes, true);
@@ -86,8 +85,6 @@ TEST("data-before-present: after a kill every present block holds its bytes, who
   uint64_t present_blocks = 0;
   for (uint64_t round = 0; round < Ops(12); ++round) {
     TestVolume volume(DiskFolder(), Kind::kLazy, kBlocks);
-    volume.options.data_path += std::to_string(round);
-    volume.options.durable_present_path += std::to_string(round);
     volume.Open().reset();
     KillInTheMiddle(random, [&] {
       const auto overlay = volume.Open();

@@ -44,21 +44,23 @@ class TestVolume {
  public:
   enum class Kind { kLocal, kLazy };
 
-  // Data and durable bits in `folder`, live bits in memory.
-  TestVolume(std::string folder, Kind kind, uint64_t block_count) : folder_(std::move(folder)) {
-    options.data_path = folder_ + "/data";
+  // Data and durable bits in `folder`, live bits in memory; no two volumes of a test share a file.
+  TestVolume(const std::string& folder, Kind kind, uint64_t block_count) {
+    static int volumes = 0;
+    const std::string name = "/volume" + std::to_string(++volumes);
+    disk_ = folder + name;
+    const std::string memory = MemoryFolder() + name;
+    options.data_path = disk_ + "-data";
     options.block_bytes = kBlockBytes;
     options.block_count = block_count;
     options.create_data = true;
     options.identity = {"boot", "session"};
-    static int volumes = 0;
-    const std::string live = MemoryFolder() + "/live" + std::to_string(++volumes);
-    options.live_delta_path = live + "-delta";
+    options.live_delta_path = memory + "-live-delta";
     options.epoch = 1;
     options.tag = 99;
     if (kind == Kind::kLocal) return;
-    options.live_present_path = live + "-present";
-    options.durable_present_path = folder_ + "/present";
+    options.live_present_path = memory + "-live-present";
+    options.durable_present_path = disk_ + "-present";
     options.create_present = true;
   }
 
@@ -75,16 +77,18 @@ class TestVolume {
     freeze.next_epoch = overlay.epoch() + 1;
     freeze.next_delta_path = options.live_delta_path + std::to_string(freeze.next_epoch);
     freeze.sealed_delta_path = SealedPath(overlay.epoch());
-    freeze.side_path = folder_ + "/side";
+    freeze.side_path = disk_ + "-side";
     freeze.full = full;
     return freeze;
   }
-  std::string SealedPath(uint64_t epoch) const { return folder_ + "/sealed" + std::to_string(epoch); }
+  std::string SealedPath(uint64_t epoch) const {
+    return disk_ + "-sealed" + std::to_string(epoch);
+  }
 
   OverlayOptions options;
 
  private:
-  std::string folder_;
+  std::string disk_;
 };
 
 inline void WriteBlock(Overlay& overlay, uint64_t block, uint64_t version) {
