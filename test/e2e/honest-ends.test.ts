@@ -28,7 +28,7 @@ requires(
   const agent = await TestAgent.start(t);
   const create = (...args: string[]) => agent.cli('volume', 'create', ...args);
   t.is((await create('taken', '--size', '64M', '--fs', 'none')).code, 0);
-  says(t, await create('taken', '--size', '64M', '--fs', 'none'), 4, /taken.* exists/);
+  says(t, await create('taken', '--size', '64M', '--fs', 'none'), 4, /volume taken already/);
   says(t, await create('odd', '--size', '1000000', '--fs', 'none'), 2, /not a multiple/);
   for (const name of ['../x', '-x', 'a'.repeat(300), 'a\tb', '']) {
     t.is((await create('--size', '64M', '--', name)).code, 2, name);

@@ -62,8 +62,8 @@ hostTest('writes to a lazy restore stay while it hydrates', async (t) => {
       'bs=100001',
       'count=7',
     ]);
-    for (const of of [file, lazy]) {
-      await dd(agent, `if=${patch}`, `of=${of}`, `seek=${seek}`, 'bs=1M', 'oflag=sync');
+    for (const target of [file, lazy]) {
+      await dd(agent, `if=${patch}`, `of=${target}`, `seek=${seek}`, 'bs=1M', 'oflag=sync');
     }
   }
   t.not(hydrateTask, null);
@@ -94,7 +94,7 @@ hostTest('a cloudsnap of a half-hydrated volume holds every byte', async (t) => 
   const { file, cloudsnap } = await backedUp(agent);
   await agent.client.call('restore', { cloudsnap, name: 'lazy', lazy: true, hydrate: false });
   const lazy = await agent.attach('lazy');
-  for (const of of [file, lazy]) await dd(agent, 'if=/dev/zero', `of=${of}`, 'count=3', 'seek=9');
+  for (const target of [file, lazy]) await dd(agent, 'if=/dev/zero', `of=${target}`, 'count=3', 'seek=9');
   await runCommand(agent.reaper, 'cmp', ['--bytes', `${20 * MIB}`, file, lazy]);
   const taken = await agent.backup('lazy');
   await agent.restore(taken.cloudsnapId, 'again');
