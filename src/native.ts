@@ -6,8 +6,9 @@ import { CloudvolError } from './base/errors.ts';
 import type { Extent } from './base/extent.ts';
 
 /**
- * Blocks to frames and back (native/core/codec.h), on libuv's pool. The arguments' arrays must not be written to before
- * the promise settles. Wrong arguments throw a TypeError at once; bad data rejects with a CodecError.
+ * Blocks to frames and back (native/core/codec.h), on libuv's pool. The arguments' arrays must not
+ * be written to before the promise settles. Wrong arguments throw a TypeError at once; bad data
+ * rejects with a CodecError.
  */
 export interface NativeCodec {
   encodeBlocks(request: EncodeRequest): Promise<EncodedBlocks>;
@@ -82,20 +83,20 @@ export type ViewHandle = { readonly [viewBrand]: true };
 export type FuseSessionHandle = { readonly [sessionBrand]: true };
 
 /**
- * The local side of a volume (native/core/overlay.h). Promises run on libuv's pool and reject with a system error
- * (`code` EIO, ENOSPC, …). Buffers must not be touched before the promise settles.
+ * The local side of a volume (native/core/overlay.h). Promises run on libuv's pool and reject with
+ * a system error (`code` EIO, ENOSPC, …). Buffers must not be touched before the promise settles.
  */
 export interface NativeOverlay {
-  /** `onMiss` is told which absent blocks somebody waits for; each block once until populated or failed. */
+  /** `onMiss` hears of blocks that somebody waits for; of each once until populated or failed. */
   openOverlay(options: OverlayOptions, onMiss: (extent: Extent) => void): Promise<OverlayHandle>;
   /** Lets go of files and memory; live bits stay. Every session must have ended. */
   closeOverlay(overlay: OverlayHandle): void;
-  /** The doors resolve with undefined when done, or with absent blocks that have to be populated first. */
+  /** The doors resolve with undefined when done, or with blocks to populate first. */
   readOverlay(o: OverlayHandle, offset: number, target: Uint8Array): Promise<Extent | undefined>;
   writeOverlay(o: OverlayHandle, offset: number, source: Uint8Array): Promise<Extent | undefined>;
   zeroOverlay(o: OverlayHandle, offset: number, length: number): Promise<Extent | undefined>;
   flushOverlay(overlay: OverlayHandle): Promise<void>;
-  /** Without data the blocks become zeros. Present blocks are left alone; who waits for the blocks goes on. */
+  /** Without data: zeros. Present blocks are left alone; who waits for the blocks goes on. */
   populateOverlay(
     overlay: OverlayHandle,
     firstBlock: number,
@@ -130,7 +131,7 @@ export interface NativeOverlay {
     blockCount: number,
     tag: number,
   ): Promise<void>;
-  /** Serves the overlay on /dev/fuse descriptor `fd`, which it takes over. `onClosed` hears 0 or an errno value. */
+  /** Serves the overlay on /dev/fuse `fd`, which it takes over. `onClosed` hears 0 or an errno. */
   serveFuse(
     overlay: OverlayHandle,
     fd: number,
@@ -184,8 +185,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 let loaded: NativeAddon | undefined;
 
 /**
- * Loads the addon once: the file that CLOUDVOL_ADDON names, the one built here, or the prebuilt one.
- * @throws CloudvolError `native/missing` when there is none, `native/unusable` when it does not load.
+ * Loads the addon once: the file that CLOUDVOL_ADDON names, the one built here, or the prebuilt.
+ * @throws CloudvolError `native/missing` when there is none, `native/unusable` when it won't load.
  */
 export function loadNative(): NativeAddon {
   return (loaded ??= load());

@@ -1,20 +1,22 @@
 /**
- * `volume.json`: what a volume is and where its chains stand. One small record, replaced as a whole, so that a chain advances
- * in one atomic step. The file is an envelope with a SHA-256 over the exact text of the state.
+ * `volume.json`: what a volume is and where its chains stand. One small record, replaced as a
+ * whole, so that a chain advances in one atomic step. The file is a line with version and SHA-256,
+ * then the exact text that the hash is about, then a newline.
  */
+import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { CloudvolError } from '../base/errors.ts';
+import { isVolumeId } from '../base/ids.ts';
 
 export const VOLUME_STATE_VERSION = 1;
-/** Far above what a volume with many chains and labels needs; a larger file is not read. */
+/** Far above what a volume with many chains and labels needs; a larger one is refused, unread. */
 export const MAX_VOLUME_STATE_BYTES = 1 << 20;
 
 /**
  * - `creating`: not acknowledged to anybody yet; removed when the agent starts
  * - `ready`: usable
- * - `deleting`: being removed; the removal is finished when the agent starts
  */
-export const VOLUME_PHASES = ['creating', 'ready', 'deleting'] as const;
+export const VOLUME_PHASES = ['creating', 'ready'] as const;
 export type VolumePhase = (typeof VOLUME_PHASES)[number];
 
 export interface VolumeState {
@@ -31,9 +33,12 @@ export interface VolumeState {
   /** Names the volume's current life; live bits of another one are worth nothing. */
   readonly session: string;
   readonly bootId: string;
-  /** The active epoch when the overlay was opened last; the present one is not below. */
+  /**
+   * The active epoch when the overlay was opened, closed, or a chain changed last: of these the
+   * latest. The present one is not below, and from here on no sealed delta was dropped.
+   */
   readonly epoch: number;
-  /** Writes of epochs before this one may be unrecorded: a chain whose base is older needs a full. */
+  /** Writes of epochs before this may be unrecorded: a chain with an older base needs a full. */
   readonly bitsLostBefore: number;
   readonly chains: readonly ChainRecord[];
   readonly pendingCommits: readonly PendingRecord[];
@@ -71,36 +76,51 @@ export interface AttachmentRecord {
   readonly byMount: boolean;
 }
 
+/** @throws CloudvolError `volume/bad-labels` when they make it larger than a reader would take. */
 export function encodeVolumeState(state: VolumeState): string {
-  const text = JSON.stringify(state, undefined, 2);
-  return `${JSON.stringify({ version: VOLUME_STATE_VERSION, sha256: hash('sha256', text, 'hex') })}\n${text}\n`;
+  assert(isVolumeState(state), 'what is written can be read again');
+  const content = withEnvelope(JSON.stringify(state, undefined, 2));
+  if (Buffer.byteLength(content) <= MAX_VOLUME_STATE_BYTES) return content;
+  throw new CloudvolError('volume/bad-labels', `volume ${state.name} has too many labels`, {
+    hint: 'give it fewer or shorter labels',
+  });
 }
 
-/** @throws CloudvolError `volume/corrupt-state` when the text is not a whole, unaltered state; `where` names the file. */
+/**
+ * @param where names the file in errors
+ * @throws CloudvolError `volume/corrupt-state` when the text is not a whole, unaltered state
+ */
 export function decodeVolumeState(content: string, where: string): VolumeState {
-  const cut = content.indexOf('\n');
-  const envelope = parse(content.slice(0, cut), where);
-  const text = content.slice(cut + 1).trimEnd();
-  if (cut < 0 || !isRecord(envelope)) throw corrupt(where, 'it has no envelope');
-  if (envelope['version'] !== VOLUME_STATE_VERSION) {
-    throw corrupt(where, `its version ${String(envelope['version'])} is not known here`);
-  }
-  if (envelope['sha256'] !== hash('sha256', text, 'hex'))
-    throw corrupt(where, 'its checksum does not match');
+  if (content.length > MAX_VOLUME_STATE_BYTES) throw corruptVolumeState(where, 'it is too large');
+  const text = content.slice(content.indexOf('\n') + 1, -1);
+  if (content !== withEnvelope(text)) throw corruptVolumeState(where, reasonOf(content));
   const state = parse(text, where);
-  if (!isVolumeState(state)) throw corrupt(where, 'a field is missing or of the wrong kind');
-  return state;
+  if (isVolumeState(state)) return state;
+  throw corruptVolumeState(where, 'a field is missing or of the wrong kind');
+}
+
+function withEnvelope(text: string): string {
+  const envelope = { version: VOLUME_STATE_VERSION, sha256: hash('sha256', text, 'hex') };
+  return `${JSON.stringify(envelope)}\n${text}\n`;
+}
+
+/** A version of another time is worth telling from damage. */
+function reasonOf(content: string): string {
+  const version = /^\{"version":([0-9]{1,9}),/.exec(content)?.[1];
+  return version === undefined || Number(version) === VOLUME_STATE_VERSION
+    ? 'its checksum does not match'
+    : `its version ${version} is not known here`;
 }
 
 function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw corrupt(where, 'it is not JSON', error);
+    throw corruptVolumeState(where, 'it is not JSON', error);
   }
 }
 
-function corrupt(where: string, why: string, cause?: unknown): CloudvolError {
+export function corruptVolumeState(where: string, why: string, cause?: unknown): CloudvolError {
   return new CloudvolError('volume/corrupt-state', `${where} cannot be used: ${why}`, {
     hint: 'restore the file from a copy, or the volume from a cloudsnap',
     cause,
@@ -124,10 +144,12 @@ const listOf =
 const shape =
   (fields: Record<string, Check>): Check =>
   (value) =>
-    isRecord(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
+    isRecord(value) &&
+    Object.keys(value).every((name) => Object.hasOwn(fields, name)) &&
+    Object.entries(fields).every(([name, check]) => check(value[name]));
 
 const isState = shape({
-  id: isText,
+  id: (value) => typeof value === 'string' && isVolumeId(value),
   name: isText,
   sizeBytes: isCount,
   blockBytes: isCount,

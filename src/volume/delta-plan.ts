@@ -3,13 +3,13 @@
 export interface DeltaPlan {
   /** Nobody asks for them any more. */
   readonly drop: readonly number[];
-  /** Neighbours that are always asked for together; the last epoch of each group takes the bits of all. */
+  /** Neighbours that are always asked for together; the last of each group takes all its bits. */
   readonly fold: readonly (readonly number[])[];
 }
 
 /**
  * @param sealed epochs of the sealed deltas, ascending
- * @param bases epochs after which somebody may want the changes: base epochs of chains, pending commits, open views
+ * @param bases epochs after which somebody may want the changes: of chains, pending commits, views
  */
 export function planDeltas(sealed: readonly number[], bases: Iterable<number>): DeltaPlan {
   const cuts = [...new Set(bases)].sort((a, b) => a - b);

@@ -7,7 +7,10 @@ import type { VolumeDirectory } from './volume-directory.ts';
 /** Folding saves files, not correctness: it waits until there are this many neighbours. */
 const FOLD_FROM = 8;
 
-/** Drops and folds the sealed deltas that nobody asks for one by one. A crash in between leaves more than needed, never less. */
+/**
+ * Drops and folds the sealed deltas that nobody asks for one by one. A crash in between leaves more
+ * than needed, never less.
+ */
 export async function tidyDeltas(
   state: VolumeState,
   openViewEpochs: Iterable<number>,

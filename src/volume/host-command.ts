@@ -10,6 +10,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   mount: 'mount',
   umount: 'mount',
   losetup: 'mount',
+  realpath: 'coreutils',
+  sync: 'coreutils',
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',
 };
@@ -21,9 +23,11 @@ export interface HostCommandOptions {
 }
 
 /**
- * Runs a host's tool in a process of its own, without a shell, and returns what it printed. Whatever may touch one of our own
- * mounts runs here, never in a thread of the agent (agent-never-touches-its-own-mounts).
- * @throws CloudvolError `host/command-missing`, `host/command-failed` (its words in the message), `host/command-timeout`
+ * Runs a host's tool in a process of its own, without a shell, and returns what it printed.
+ * Whatever may touch one of our own mounts runs here, never in a thread of the agent
+ * (agent-never-touches-its-own-mounts).
+ * @throws CloudvolError `host/command-missing`, `host/command-failed` (its words in the message),
+ * `host/command-timeout`
  */
 export async function runHostCommand(
   command: string,
@@ -42,7 +46,10 @@ export async function runHostCommand(
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      // A process inside a hung mount dies only when the mount answers: it is not waited for.
+      // A process inside a hung mount dies only when the mount answers: nothing waits for it.
+      child.unref();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       reject(
         new CloudvolError('host/command-timeout', `${command} did not end within ${timeoutMs} ms`),
       );

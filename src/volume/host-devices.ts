@@ -7,15 +7,18 @@ import type { FileSystem } from './volume-api.ts';
 const MKFS_TIMEOUT_MS = 10 * 60_000;
 
 /**
- * Options of mkfs. ext4 zeroes its tables now (holes, so it costs nothing) instead of in the background after the first mount,
- * which would make blocks dirty for no reason.
+ * Options of mkfs. ext4 zeroes its tables now (holes, so it costs nothing) instead of in the
+ * background after the first mount, which would make blocks dirty for no reason.
  */
 const MKFS_ARGUMENTS: Readonly<Record<Exclude<FileSystem, 'none'>, readonly string[]>> = {
   ext4: ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
   xfs: ['-q', '-f'],
 };
 
-/** Attaches a file to a free loop device, with direct I/O: the page cache lies above it, not below as well. */
+/**
+ * Attaches a file to a free loop device, with direct I/O: the page cache lies above it, not below
+ * as well.
+ */
 export async function attachLoop(path: string): Promise<string> {
   try {
     const device = await runHostCommand('losetup', [
@@ -52,6 +55,26 @@ export async function makeFileSystem(
   });
 }
 
+/**
+ * The directory as the kernel's tables name it.
+ * @throws CloudvolError `volume/bad-path` when it is not one
+ */
+export async function resolveDirectory(directory: string): Promise<string> {
+  try {
+    // With the slash it has to be a directory; printed with NUL, it may hold a newline.
+    const path = await runHostCommand('realpath', ['-e', '-z', '--', `${directory}/`]);
+    return path.replace(/\0$/, '');
+  } catch (error) {
+    if (!hasCode(error, 'host/command-failed')) throw error;
+    throw notADirectory(directory, error);
+  }
+}
+
+/** Writes what a mounted file system holds in memory. */
+export async function syncFileSystem(directory: string): Promise<void> {
+  await runHostCommand('sync', ['--file-system', '--', directory]);
+}
+
 export async function mountDevice(
   device: string,
   directory: string,
@@ -70,10 +93,7 @@ export async function mountDevice(
 function explainMount(error: unknown, device: string, directory: string): unknown {
   if (!hasCode(error, 'host/command-failed')) return error;
   if (/mount point does not exist|not a directory/i.test(error.message)) {
-    return new CloudvolError('volume/bad-path', `${directory} is not a directory`, {
-      hint: `make it first: mkdir -p ${directory}`,
-      cause: error,
-    });
+    return notADirectory(directory, error);
   }
   if (/wrong fs type|can't read superblock|must specify the filesystem type/i.test(error.message)) {
     return new CloudvolError(
@@ -88,17 +108,29 @@ function explainMount(error: unknown, device: string, directory: string): unknow
   return error;
 }
 
-/** @throws CloudvolError `volume/in-use` when somebody has a file open there. */
+function notADirectory(directory: string, cause: unknown): CloudvolError {
+  return new CloudvolError('volume/bad-path', `${directory} is not a directory`, {
+    hint: `make it first: mkdir -p ${directory}`,
+    cause,
+  });
+}
+
+/** @throws CloudvolError `volume/in-use` when somebody has a file open there */
 export async function unmountDirectory(directory: string): Promise<void> {
   try {
     await runHostCommand('umount', ['--', directory]);
   } catch (error) {
-    if (!hasCode(error, 'host/command-failed') || !/busy/i.test(error.message)) throw error;
+    if (!isBusy(error)) throw error;
     throw new CloudvolError('volume/in-use', `${directory} is in use`, {
       hint: `end the programs that use it (fuser -vm ${directory}) and try again`,
       cause: error,
     });
   }
+}
+
+/** Whether a tool failed because somebody uses what it was to take away. */
+export function isBusy(error: unknown): boolean {
+  return hasCode(error, 'host/command-failed') && /busy/i.test(error.message);
 }
 
 /** Where a device is mounted now, the last one first. */
@@ -107,5 +139,5 @@ export async function mountPointsOf(device: string): Promise<string[]> {
   return mounts
     .filter(({ source }) => source === device)
     .map(({ mountPoint }) => mountPoint)
-    .reverse();
+    .toReversed();
 }

@@ -8,8 +8,9 @@ const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 const SHARED_MEMORY = '/dev/shm';
 
 /**
- * Where live bits lie: `preferred` if that is in memory, else a folder of this state directory's own in /dev/shm. Bits on a
- * disk would stall writers behind its writeback, and a power cut could leave them newer than the data.
+ * Where live bits lie: `preferred` if that is in memory, else a folder of this state directory's
+ * own in /dev/shm. Bits on a disk would stall writers behind its writeback, and a power cut could
+ * leave them newer than the data.
  */
 export async function chooseLiveDirectory(preferred: string, stateDir: string): Promise<string> {
   if (await isInMemory(preferred)) return preferred;

@@ -1,14 +1,12 @@
-import { constants } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { CloudvolError, errnoOf } from '../base/errors.ts';
 import { splitExtent, type Extent } from '../base/extent.ts';
 import { geometryOf, type Geometry } from '../base/geometry.ts';
 import type { VolumeId } from '../base/ids.ts';
-import { Limiter } from '../base/limiter.ts';
 import type { BackingRecord } from '../format/volume-state.ts';
-import type { OverlayHandle, OverlayReport } from '../native.ts';
+import type { NativeOverlay, OverlayHandle, OverlayReport, ViewHandle } from '../native.ts';
 import type { BackingSource, FetchedRun } from './backing-source.ts';
-import { tidyDeltas } from './deltas.ts';
+import { bitsLost, errnoFor, freezingError, overlayError } from './overlay-error.ts';
 import { closeOverlay, openOverlay, type OverlayLifeDeps } from './overlay-life.ts';
 import type {
   BackupSource,
@@ -20,19 +18,22 @@ import type {
   PlanKind,
   VolumeAttributes,
 } from './volume-api.ts';
+import { VolumeChains } from './volume-chains.ts';
 import type { VolumeDirectory } from './volume-directory.ts';
+import { VolumeSources } from './volume-sources.ts';
 import type { VolumeStateFile } from './volume-state-file.ts';
 import { VolumeView } from './volume-view.ts';
 
 export interface LocalDiskDeps extends OverlayLifeDeps {
   readonly clock: Clock;
-  /** The source of a volume that is opened with absent blocks; must not need the store to be in reach. */
+  /** The source of a volume with absent blocks; must not need the store to be in reach. */
   readonly openBacking: (backing: BackingRecord) => BackingSource;
 }
 
 /**
- * The disk of a volume on this host: overlay, chains and backing source. The overlay is opened at first use and stays open
- * until close(). How it is made reachable is the part of VolumeAttachments.
+ * The disk of a volume on this host: overlay, chains and backing source. The overlay is opened at
+ * first use and stays open until the end, which close() or discard() is: afterwards everything
+ * rejects with `volume/closed`. How the disk is made reachable is the part of VolumeAttachments.
  */
 export class LocalDisk implements BackupSource, HydrationTarget {
   readonly id: VolumeId;
@@ -40,12 +41,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   readonly file: VolumeStateFile;
   readonly directory: VolumeDirectory;
   readonly #deps: LocalDiskDeps;
-  readonly #chainTurn = new Limiter(1);
-  readonly #openViews = new Set<number>();
+  readonly #chains: VolumeChains;
+  readonly #sources: VolumeSources;
+  #isClosed = false;
   #opening: Promise<OverlayHandle> | undefined;
   #overlay: OverlayHandle | undefined;
-  #source: BackingSource | undefined;
-  readonly #retiredSources: BackingSource[] = [];
 
   constructor(
     file: VolumeStateFile,
@@ -64,7 +64,13 @@ export class LocalDisk implements BackupSource, HydrationTarget {
     this.file = file;
     this.directory = directory;
     this.#deps = deps;
-    this.#source = source ?? (backing ? deps.openBacking(backing) : undefined);
+    const { native, log } = deps;
+    const activeEpoch = () => this.report()?.epoch;
+    this.#chains = new VolumeChains({ file, directory, native, log, activeEpoch });
+    this.#sources = new VolumeSources(
+      source ?? (backing ? deps.openBacking(backing) : undefined),
+      log,
+    );
   }
 
   get geometry(): Geometry {
@@ -73,37 +79,29 @@ export class LocalDisk implements BackupSource, HydrationTarget {
 
   /** Where absent blocks come from; undefined for a volume that needs no cloud. */
   get backingSource(): BackingSource | undefined {
-    return this.#source;
+    return this.#sources.current;
   }
 
   /** The open overlay; opened now if it is not. */
-  open(): Promise<OverlayHandle> {
-    this.#opening ??= openOverlay(
-      this.file,
-      this.directory,
-      this.#deps,
-      (extent) => void this.#bring(extent),
-    ).then(
-      (overlay) => (this.#overlay = overlay),
-      (error: unknown) => {
-        // What was in the way may be gone at the next try.
-        this.#opening = undefined;
-        throw error;
-      },
-    );
-    return this.#opening;
+  async open(): Promise<OverlayHandle> {
+    this.#requireOpen();
+    this.#opening ??= this.#openOverlay();
+    return await this.#opening;
   }
 
-  /** Everything durable, nothing open. Nobody may use the volume any more. */
+  /** Everything durable, nothing open. After a failure nothing is open, and live bits stay. */
   async close(): Promise<void> {
-    const overlay = await this.#letGo();
-    if (overlay) await closeOverlay(overlay, this.file, this.directory, this.#deps);
+    await this.#end(async (overlay) => {
+      await closeOverlay(overlay, this.file, this.directory, this.#deps);
+    });
   }
 
-  /** Nothing open and nothing saved: for a volume that is being removed, perhaps because the disk is full. */
-  async discard(): Promise<void> {
-    const overlay = await this.#letGo();
-    if (overlay) this.#deps.native.closeOverlay(overlay);
+  /**
+   * Nothing open and nothing saved: for a volume that is removed, perhaps because the disk is full.
+   */
+  async discard({ keepSource = false } = {}): Promise<void> {
+    if (keepSource) this.#sources.giveBack();
+    await this.#end(async (overlay) => this.#deps.native.closeOverlay(overlay));
   }
 
   /** Undefined while the overlay is not open. */
@@ -114,91 +112,78 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   // --- reading and writing without a frontend ---
 
   async read(offset: number, target: Uint8Array): Promise<void> {
-    const overlay = await this.open();
-    await this.#whilePopulating((native) => native.readOverlay(overlay, offset, target));
+    await this.#request('read', (native, overlay) => native.readOverlay(overlay, offset, target));
   }
 
   async write(offset: number, source: Uint8Array): Promise<void> {
-    const overlay = await this.open();
-    await this.#whilePopulating((native) => native.writeOverlay(overlay, offset, source));
+    await this.#request('written', (native, overlay) =>
+      native.writeOverlay(overlay, offset, source),
+    );
   }
 
   /** The bytes read as zero afterwards; their space is given back. */
   async trim(offset: number, length: number): Promise<void> {
-    const overlay = await this.open();
-    await this.#whilePopulating((native) => native.zeroOverlay(overlay, offset, length));
+    await this.#request('trimmed', (native, overlay) =>
+      native.zeroOverlay(overlay, offset, length),
+    );
   }
 
+  /** What was written is on disk when it resolves. */
   async flush(): Promise<void> {
-    await this.#deps.native.flushOverlay(await this.open());
+    await this.#use('flushed', (native, overlay) => native.flushOverlay(overlay));
   }
 
   // --- BackupSource ---
 
   chainTip(repositoryId: string): ChainTip | undefined {
-    return this.file.current.chains.find((chain) => chain.repositoryId === repositoryId);
+    return this.#chains.tip(repositoryId);
   }
 
   pendingCommit(repositoryId: string): PendingCommit | undefined {
-    return this.file.current.pendingCommits.find(
-      (pending) => pending.repositoryId === repositoryId,
-    );
+    return this.#chains.pending(repositoryId);
   }
 
   deltasCompleteSince(baseEpoch: number): boolean {
-    return baseEpoch >= this.file.current.bitsLostBefore;
+    return this.#chains.deltasCompleteSince(baseEpoch);
   }
 
   async freeze(plan: PlanKind): Promise<FrozenView> {
-    const { native, clock } = this.#deps;
     const overlay = await this.open();
-    return await this.#chainTurn.run(async () => {
-      const { epoch } = native.reportOverlay(overlay);
-      const base = plan.kind === 'incremental' ? plan.base.baseEpoch : undefined;
-      const sealed = base === undefined ? [] : await this.directory.sealedEpochs();
-      const frozenAtMs = clock.nowMs();
-      const view = await this.#freezeOverlay(
-        overlay,
-        epoch,
-        sealed.filter((old) => old > (base ?? 0)),
-        plan.kind,
-      );
-      this.#openViews.add(epoch);
+    return await this.#chains.inTurn(async () => {
+      this.#requireOpen();
+      const { epoch } = this.#deps.native.reportOverlay(overlay);
+      const deltas = await this.#deltasOf(plan);
+      const frozenAtMs = this.#deps.clock.nowMs();
+      // Before the instant, so that no source goes in between that the view may need.
+      this.#chains.viewOpened(epoch);
+      const view = await this.#freezeOverlay(overlay, epoch, deltas, plan.kind);
       return new VolumeView({
-        native,
+        native: this.#deps.native,
         overlay,
         view,
+        volumeName: this.attributes.name,
         geometry: this.geometry,
         epoch,
         frozenAtMs,
-        onRelease: () => this.#releaseView(epoch),
+        end: () => this.#endView(view, epoch),
       });
     });
   }
 
   async commitChain(tip: ChainTip): Promise<void> {
-    await this.#changeChains(({ chains, pendingCommits }) => ({
-      chains: [...others(chains, tip.repositoryId), tip],
-      pendingCommits: others(pendingCommits, tip.repositoryId),
-    }));
+    await this.#chains.commit(tip);
   }
 
   async recordPendingCommit(pending: PendingCommit): Promise<void> {
-    await this.#changeChains(({ pendingCommits }) => ({
-      pendingCommits: [...others(pendingCommits, pending.repositoryId), pending],
-    }));
+    await this.#chains.recordPending(pending);
   }
 
   async dropChain(repositoryId: string): Promise<void> {
-    await this.#changeChains(({ chains, pendingCommits }) => ({
-      chains: others(chains, repositoryId),
-      pendingCommits: others(pendingCommits, repositoryId),
-    }));
+    await this.#chains.drop(repositoryId);
   }
 
   async readAbsent(extent: Extent, signal: AbortSignal): Promise<Uint8Array> {
-    // The last one that went is as good as it ever was: a cloudsnap does not change.
-    const source = this.#source ?? this.#retiredSources.at(-1);
+    const source = this.#sources.forViews;
     if (!source) throw this.#noSource(extent);
     const { blockBytes } = this.geometry;
     const bytes = new Uint8Array(extent.blockCount * blockBytes);
@@ -225,37 +210,76 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   }
 
   async populate({ firstBlock, blockCount, data }: FetchedRun): Promise<void> {
-    await this.#deps.native.populateOverlay(await this.open(), firstBlock, blockCount, data);
+    await this.#use('filled', (native, overlay) =>
+      native.populateOverlay(overlay, firstBlock, blockCount, data),
+    );
   }
 
   async completeHydration(): Promise<void> {
-    const overlay = await this.open();
+    await this.open();
     if (this.absentBlocks > 0) {
       throw new CloudvolError(
         'volume/not-hydrated',
         `volume ${this.attributes.name} still has absent blocks`,
+        { hint: 'wait until its hydration has ended' },
       );
     }
-    await this.#deps.native.flushOverlay(overlay);
+    await this.flush();
     await this.file.update(() => ({ backing: null }));
     await this.directory.removePresent();
-    if (this.#source) this.#retiredSources.push(this.#source);
-    this.#source = undefined;
-    // A view may still have to ask for blocks that were absent at its instant.
-    if (this.#openViews.size === 0) await this.#closeRetired();
+    this.#sources.retire();
+    if (!this.#chains.hasOpenViews) await this.#sources.closeRetired();
   }
 
   // --- inside ---
+
+  #requireOpen(): void {
+    if (!this.#isClosed) return;
+    throw new CloudvolError('volume/closed', `volume ${this.attributes.name} is closed`, {
+      hint: 'start the agent again',
+    });
+  }
+
+  async #openOverlay(): Promise<OverlayHandle> {
+    try {
+      const onMiss = (extent: Extent) => void this.#bring(extent);
+      this.#overlay = await openOverlay(this.file, this.directory, this.#deps, onMiss);
+      return this.#overlay;
+    } catch (error) {
+      // What was in the way may be gone at the next try.
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #end(close: (overlay: OverlayHandle) => Promise<void>): Promise<void> {
+    this.#isClosed = true;
+    // Whoever asked for it has heard why it could not be opened: here there is nothing to close.
+    await this.#opening?.catch(() => {});
+    await this.#sources.close();
+    await this.#chains.inTurn(async () => {
+      const overlay = this.#overlay;
+      this.#overlay = undefined;
+      if (overlay) await close(overlay);
+    });
+  }
+
+  async #deltasOf(plan: PlanKind): Promise<readonly number[]> {
+    if (plan.kind === 'full') return [];
+    const { baseEpoch } = plan.base;
+    if (!this.deltasCompleteSince(baseEpoch)) throw bitsLost(this.attributes.name);
+    return (await this.directory.sealedEpochs()).filter((epoch) => epoch > baseEpoch);
+  }
 
   async #freezeOverlay(
     overlay: OverlayHandle,
     epoch: number,
     deltas: readonly number[],
     kind: PlanKind['kind'],
-  ) {
+  ): Promise<ViewHandle> {
     try {
       return await this.#deps.native.freezeOverlay(overlay, {
-        nextDeltaPath: this.directory.liveDeltaPath(epoch + 1),
+        nextDeltaPath: this.directory.liveDeltaPath(this.file.current.session, epoch + 1),
         nextEpoch: epoch + 1,
         sealedDeltaPath: this.directory.deltaPath(epoch),
         sidePath: this.directory.sidePath(epoch),
@@ -263,94 +287,73 @@ export class LocalDisk implements BackupSource, HydrationTarget {
         baseDeltaPaths: deltas.map((sealed) => this.directory.deltaPath(sealed)),
       });
     } catch (error) {
-      const { name } = this.attributes;
-      if (errnoOf(error) === 'EMFILE') {
-        throw new CloudvolError(
-          'volume/too-many-views',
-          `volume ${name} holds as many instants as it can`,
-          {
-            hint: 'wait until one of its cloudsnaps is done',
-            cause: error,
-          },
-        );
-      }
-      throw new CloudvolError('volume/not-frozen', `volume ${name} could not be frozen`, {
-        hint: 'see whether the state directory has space left and can be written',
-        cause: error,
-      });
+      this.#chains.viewClosed(epoch);
+      if (errnoOf(error) === 'EBADMSG') await this.#chains.loseBitsBefore(epoch);
+      throw freezingError(error, this.attributes.name);
     }
   }
 
-  async #releaseView(epoch: number): Promise<void> {
-    this.#openViews.delete(epoch);
-    if (this.#openViews.size === 0) await this.#closeRetired();
+  async #endView(view: ViewHandle, epoch: number): Promise<void> {
+    try {
+      // With the overlay its views have ended too.
+      if (this.#overlay) await this.#deps.native.endView(this.#overlay, view);
+    } finally {
+      this.#chains.viewClosed(epoch);
+      if (!this.#chains.hasOpenViews) await this.#sources.closeRetired();
+    }
   }
 
-  async #changeChains(change: Parameters<VolumeStateFile['update']>[0]): Promise<void> {
-    await this.#chainTurn.run(async () => {
-      await this.file.update(change);
-      await tidyDeltas(this.file.current, this.#openViews, this.directory, this.#deps.native);
-    });
-  }
-
-  async #letGo(): Promise<OverlayHandle | undefined> {
-    const overlay = await this.#opening;
-    this.#opening = undefined;
-    this.#overlay = undefined;
-    await this.#source?.close();
-    await this.#closeRetired();
-    return overlay;
-  }
-
-  async #closeRetired(): Promise<void> {
-    for (const source of this.#retiredSources.splice(0)) await source.close();
+  /** @param what a participle, for the message when it fails */
+  async #use<T>(
+    what: string,
+    work: (native: NativeOverlay, overlay: OverlayHandle) => Promise<T>,
+  ): Promise<T> {
+    const overlay = await this.open();
+    try {
+      return await work(this.#deps.native, overlay);
+    } catch (error) {
+      throw overlayError(error, this.attributes.name, what);
+    }
   }
 
   /** Repeats a request until none of its blocks is absent. */
-  async #whilePopulating(
-    request: (native: LocalDiskDeps['native']) => Promise<Extent | undefined>,
+  async #request(
+    what: string,
+    request: (native: NativeOverlay, overlay: OverlayHandle) => Promise<Extent | undefined>,
   ): Promise<void> {
-    for (
-      let absent = await request(this.#deps.native);
-      absent;
-      absent = await request(this.#deps.native)
-    ) {
+    for (;;) {
+      const absent = await this.#use(what, request);
+      if (!absent) return;
       await this.#fetch(absent);
     }
   }
 
-  /** Somebody waits for these blocks. */
+  /** Somebody waits for these blocks. Never rejects. */
   async #bring(extent: Extent): Promise<void> {
     try {
       await this.#fetch(extent);
     } catch (error) {
       this.#deps.log.error('volume.read-failed', { volumeId: this.id, ...extent, error });
-      const errno =
-        constants.errno[(errnoOf(error) ?? 'EIO') as keyof typeof constants.errno] ??
-        constants.errno.EIO;
-      const overlay = this.#overlay;
-      if (overlay)
-        this.#deps.native.failMisses(overlay, extent.firstBlock, extent.blockCount, errno);
+      const { firstBlock, blockCount } = extent;
+      if (!this.#overlay) return;
+      this.#deps.native.failMisses(this.#overlay, firstBlock, blockCount, errnoFor(error));
     }
   }
 
   async #fetch(extent: Extent): Promise<void> {
-    if (!this.#source) throw this.#noSource(extent);
-    for (const run of await this.#source.readBlocks(extent, { priority: 'demand' }))
+    const source = this.#sources.current;
+    if (!source) throw this.#noSource(extent);
+    for (const run of await source.readBlocks(extent, { priority: 'demand' })) {
       await this.populate(run);
+    }
   }
 
   #noSource({ firstBlock, blockCount }: Extent): CloudvolError {
+    const last = firstBlock + blockCount - 1;
     return new CloudvolError(
       'volume/no-source',
-      `volume ${this.attributes.name} has nowhere to take blocks ${firstBlock} to ${firstBlock + blockCount - 1} from`,
+      `volume ${this.attributes.name} has nowhere to take blocks ${firstBlock} to ${last} from`,
+      { hint: 'restore it again from its cloudsnap' },
     );
   }
-}
-
-function others<T extends { readonly repositoryId: string }>(
-  records: readonly T[],
-  repositoryId: string,
-): T[] {
-  return records.filter((record) => record.repositoryId !== repositoryId);
 }

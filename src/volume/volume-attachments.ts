@@ -9,10 +9,12 @@ import {
   makeFileSystem,
   mountDevice,
   mountPointsOf,
+  resolveDirectory,
+  syncFileSystem,
   unmountDirectory,
 } from './host-devices.ts';
-import { readMounts } from './mount-table.ts';
 import type { LocalDisk } from './local-disk.ts';
+import { loopDevicesOf, readMounts } from './mount-table.ts';
 
 export interface AttachmentsDeps {
   readonly frontend: Frontend;
@@ -22,8 +24,10 @@ export interface AttachmentsDeps {
 
 /**
  * How a volume is reachable on this host. Each level stands on the one before:
- * `detached → file (FUSE) → loop device → mounted`. What the user asked for is recorded in the volume's state, so
- * that an agent that starts again makes it anew. Calls do not overlap: the agent serialises them per volume.
+ * `detached → file (FUSE) → loop device → mounted`. What the user asked for is recorded in the
+ * volume's state, so that an agent that starts again makes it anew. Others may take a level away at
+ * any time (umount, losetup -d): every call looks first. Calls do not overlap: the agent serialises
+ * them per volume.
  */
 export class VolumeAttachments {
   readonly #volume: LocalDisk;
@@ -48,11 +52,11 @@ export class VolumeAttachments {
   }
 
   /** Attaching what is attached is no error; `loop` adds a loop device to a file. */
-  async attach({
-    loop = false,
-  }: {
-    loop?: boolean;
-  }): Promise<{ path: string; loopDevice?: string }> {
+  async attach({ loop = false }: { loop?: boolean }): Promise<{
+    path: string;
+    loopDevice?: string;
+  }> {
+    await this.refresh();
     const path = await this.#raise(loop);
     await this.#record({
       loop: this.#loopDevice !== undefined,
@@ -62,15 +66,18 @@ export class VolumeAttachments {
     return { path, ...(this.#loopDevice ? { loopDevice: this.#loopDevice } : {}) };
   }
 
-  /** @throws CloudvolError `volume/in-use` while it is mounted or somebody has it open. */
+  /** @throws CloudvolError `volume/in-use` while it is mounted or somebody has it open */
   async detach(): Promise<void> {
     const { name } = this.#volume.attributes;
+    await this.refresh();
     if (this.#mountPath) {
       throw new CloudvolError('volume/in-use', `volume ${name} is mounted on ${this.#mountPath}`, {
         hint: `first: cloudvol volume unmount ${name}`,
       });
     }
     if (!this.#attachment) {
+      // What was wanted before it ended from outside is not wanted any more.
+      if (this.#recorded) return await this.#record(null);
       throw new CloudvolError('volume/not-attached', `volume ${name} is not attached`, {
         hint: 'there is nothing to detach',
       });
@@ -82,40 +89,42 @@ export class VolumeAttachments {
   /** @throws CloudvolError `volume/bad-path`, `volume/in-use`, `volume/no-file-system`, `host/…` */
   async mount(directory: string): Promise<void> {
     const { name, fileSystem } = this.#volume.attributes;
+    await this.refresh();
     if (this.#mountPath) {
       throw new CloudvolError(
         'volume/in-use',
         `volume ${name} is mounted on ${this.#mountPath} already`,
-        {
-          hint: `first: cloudvol volume unmount ${name}`,
-        },
+        { hint: `first: cloudvol volume unmount ${name}` },
       );
     }
-    await requireFree(directory);
+    const mountPath = await resolveDirectory(directory);
+    await requireFree(mountPath);
     const byMount = !this.#attachment;
     const hadLoop = this.#loopDevice !== undefined;
-    const device = await this.#raiseLoop();
+    await this.#raise(true);
     try {
-      await mountDevice(device, directory, fileSystem);
+      await mountDevice(this.#requireLoop(), mountPath, fileSystem);
     } catch (error) {
-      if (!hadLoop) await this.#dropLoop();
       if (byMount) await this.#lower();
+      else if (!hadLoop) await this.#dropLoop();
       throw error;
     }
-    this.#mountPath = directory;
-    await this.#record({ loop: true, mountPath: directory, byMount });
+    this.#mountPath = mountPath;
+    await this.#record({ loop: true, mountPath, byMount });
   }
 
+  /** @throws CloudvolError `volume/not-mounted`, `volume/in-use` while a program uses it */
   async unmount(): Promise<void> {
     const { name } = this.#volume.attributes;
-    if (!this.#mountPath) {
+    await this.refresh();
+    if (!this.#mountPath && !this.#recorded?.mountPath) {
       throw new CloudvolError('volume/not-mounted', `volume ${name} is not mounted`, {
         hint: 'there is nothing to unmount',
       });
     }
-    await unmountDirectory(this.#mountPath);
+    if (this.#mountPath) await unmountDirectory(this.#mountPath);
     this.#mountPath = undefined;
-    const byMount = this.#volume.file.current.attachment?.byMount ?? false;
+    const byMount = this.#recorded?.byMount ?? false;
     if (byMount) await this.#lower();
     await this.#record(byMount ? null : { loop: true, mountPath: null, byMount: false });
   }
@@ -124,72 +133,111 @@ export class VolumeAttachments {
   async format(): Promise<void> {
     const { fileSystem } = this.#volume.attributes;
     if (fileSystem === 'none') return;
+    await this.#raise(true);
     try {
-      await makeFileSystem(await this.#raiseLoop(), fileSystem);
+      await makeFileSystem(this.#requireLoop(), fileSystem);
     } finally {
       await this.#lower();
     }
   }
 
-  /** What was there when the agent ended, anew. What cannot be done is logged: the rest of the agent starts all the same. */
+  /**
+   * What was there when the agent ended, anew. What cannot be done is logged: the rest of the agent
+   * starts all the same.
+   */
   async restore(): Promise<void> {
-    const wanted = this.#volume.file.current.attachment;
+    const wanted = this.#recorded;
     const names = { volumeId: this.#volume.id, name: this.#volume.attributes.name };
     try {
       await this.#deps.frontend.cleanUp(names.name);
       if (!wanted) return;
-      if (wanted.mountPath) await this.#remount(wanted.mountPath, wanted);
-      else await this.#raise(wanted.loop);
-      this.#deps.log.info('volume.reattached', {
-        ...names,
-        path: this.path,
-        mountPath: this.mountPath,
-      });
+      if (!wanted.byMount) await this.#raise(wanted.loop);
+      if (wanted.mountPath) await this.mount(wanted.mountPath);
+      const { path, mountPath } = this;
+      this.#deps.log.info('volume.reattached', { ...names, path, mountPath });
     } catch (error) {
       this.#deps.log.error('volume.not-reattached', { ...names, error });
     }
   }
 
-  /** For the end of the agent: takes everything away and keeps the record of what was wanted. */
+  /**
+   * For the end of the agent: takes everything away and keeps the record of what was wanted.
+   * @throws CloudvolError `volume/in-use`
+   */
   async suspend(): Promise<void> {
+    await this.refresh();
     if (this.#mountPath) await unmountDirectory(this.#mountPath);
     this.#mountPath = undefined;
     await this.#lower();
   }
 
+  /**
+   * Brings what programs wrote to a mounted file system down to the volume, as far as that goes.
+   */
+  async syncMounted(): Promise<void> {
+    if (!this.#mountPath) return;
+    try {
+      await syncFileSystem(this.#mountPath);
+    } catch (error) {
+      this.#deps.log.error('volume.not-synced', { volumeId: this.#volume.id, error });
+    }
+  }
+
+  /** Sees which levels others have taken away. */
+  async refresh(): Promise<void> {
+    const path = this.#attachment?.path;
+    if (this.#loopDevice && !(path && (await loopDevicesOf(path)).includes(this.#loopDevice))) {
+      this.#loopDevice = undefined;
+    }
+    if (!this.#mountPath) return;
+    const mountPoints = this.#loopDevice ? await mountPointsOf(this.#loopDevice) : [];
+    if (!mountPoints.includes(this.#mountPath)) this.#mountPath = undefined;
+  }
+
   // --- levels ---
 
+  get #recorded(): AttachmentRecord | null {
+    return this.#volume.file.current.attachment;
+  }
+
+  /** All the levels that are asked for, or those that were there before. */
   async #raise(loop: boolean): Promise<string> {
-    if (!this.#attachment) {
-      const { native, frontend } = this.#deps;
-      const overlay = await this.#volume.open();
-      const attachment = await frontend.attach({
-        name: this.#volume.attributes.name,
-        native,
-        overlay,
-      });
-      this.#attachment = attachment;
-      void attachment.ended.then((error) => this.#onEnded(attachment, error));
+    const attachment = this.#attachment;
+    if (attachment) {
+      if (loop) this.#loopDevice ??= await attachLoop(attachment.path);
+      return attachment.path;
     }
-    const { path } = this.#attachment;
-    if (loop && !this.#loopDevice) this.#loopDevice = await attachLoop(path);
+    const { path } = await this.#attachFile();
+    if (!loop) return path;
+    try {
+      this.#loopDevice = await attachLoop(path);
+    } catch (error) {
+      await this.#lower();
+      throw error;
+    }
     return path;
   }
 
-  async #raiseLoop(): Promise<string> {
-    const wasAttached = this.#attachment !== undefined;
-    try {
-      await this.#raise(true);
-    } catch (error) {
-      if (!wasAttached) await this.#lower();
-      throw error;
-    }
-    if (!this.#loopDevice)
-      throw new CloudvolError('volume/not-attached', 'the volume was detached meanwhile');
-    return this.#loopDevice;
+  async #attachFile(): Promise<Attachment> {
+    const { native, frontend } = this.#deps;
+    const overlay = await this.#volume.open();
+    const { name } = this.#volume.attributes;
+    const attachment = await frontend.attach({ name, native, overlay });
+    this.#attachment = attachment;
+    void attachment.ended.then((error) => this.#onEnded(attachment, error));
+    return attachment;
+  }
+
+  #requireLoop(): string {
+    if (this.#loopDevice) return this.#loopDevice;
+    const { name } = this.#volume.attributes;
+    throw new CloudvolError('volume/not-attached', `volume ${name} was detached meanwhile`, {
+      hint: 'try again',
+    });
   }
 
   async #lower(): Promise<void> {
+    const hadLoop = this.#loopDevice !== undefined;
     await this.#dropLoop();
     const attachment = this.#attachment;
     if (!attachment) return;
@@ -199,7 +247,19 @@ export class VolumeAttachments {
       await attachment.detach();
     } catch (error) {
       this.#attachment = attachment;
+      if (hadLoop) await this.#raiseLoopAgain(attachment.path);
       throw error;
+    }
+  }
+
+  /** What could not be taken away as a whole stays as a whole. */
+  async #raiseLoopAgain(path: string): Promise<void> {
+    try {
+      // A device that somebody has open outlives losetup -d until it is closed.
+      const [held] = await loopDevicesOf(path);
+      this.#loopDevice = held ?? (await attachLoop(path));
+    } catch (error) {
+      this.#deps.log.warn('volume.loop-not-restored', { volumeId: this.#volume.id, error });
     }
   }
 
@@ -207,28 +267,22 @@ export class VolumeAttachments {
     if (!this.#loopDevice) return;
     const [mountPoint] = await mountPointsOf(this.#loopDevice);
     if (mountPoint) {
-      throw new CloudvolError('volume/in-use', `${this.#loopDevice} is mounted on ${mountPoint}`, {
-        hint: `unmount it first: umount ${mountPoint}`,
-      });
+      throw new CloudvolError(
+        'volume/in-use',
+        `volume ${this.#volume.attributes.name} is mounted on ${mountPoint}`,
+        { hint: `unmount it first: umount ${mountPoint}` },
+      );
     }
     await detachLoop(this.#loopDevice);
     this.#loopDevice = undefined;
-  }
-
-  async #remount(directory: string, { byMount }: AttachmentRecord): Promise<void> {
-    await this.mount(directory);
-    await this.#record({ loop: true, mountPath: directory, byMount });
   }
 
   #onEnded(attachment: Attachment, error: Error | undefined): void {
     if (this.#attachment !== attachment) return;
     // Somebody unmounted it from outside, or the kernel cut the connection.
     this.#attachment = undefined;
-    this.#deps.log.warn('volume.attachment-ended', {
-      volumeId: this.#volume.id,
-      path: attachment.path,
-      error,
-    });
+    const { path } = attachment;
+    this.#deps.log.warn('volume.attachment-ended', { volumeId: this.#volume.id, path, error });
   }
 
   async #record(attachment: AttachmentRecord | null): Promise<void> {

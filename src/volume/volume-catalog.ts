@@ -1,13 +1,19 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CloudvolError } from '../base/errors.ts';
+import { CloudvolError, errnoOf } from '../base/errors.ts';
 import { geometryOf } from '../base/geometry.ts';
+import { translateHostError } from '../base/host-error.ts';
 import { isVolumeId, newVolumeId } from '../base/ids.ts';
-import type { BackingRecord, VolumeState } from '../format/volume-state.ts';
+import {
+  corruptVolumeState,
+  type BackingRecord,
+  type VolumeState,
+} from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
+import { lastLifeOf } from './last-life.ts';
 import type { LocalDiskDeps } from './local-disk.ts';
 import type { AttachmentsDeps } from './volume-attachments.ts';
-import { VolumeDirectory } from './volume-directory.ts';
+import { DELETED_SUFFIX, VolumeDirectory } from './volume-directory.ts';
 import { VolumeStateFile } from './volume-state-file.ts';
 import { Volume } from './volume.ts';
 import type { FileSystem } from './volume-api.ts';
@@ -31,25 +37,26 @@ export interface NewVolume {
 export class VolumeCatalog {
   readonly #deps: VolumeCatalogDeps;
   readonly #volumes = new Map<string, Volume>();
+  readonly #namesInTheMaking = new Set<string>();
 
   private constructor(deps: VolumeCatalogDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Finds the volumes of a state directory, finishes what an earlier agent left half done, and makes reachable what was.
-   * A volume whose state cannot be read is left alone, with an error in the log: the others come up.
+   * Finds the volumes of a state directory, finishes what an earlier agent left half done, and
+   * makes reachable what was. A volume that cannot be read or opened is left as it is, with an
+   * error in the log: the others come up.
    */
   static async open(deps: VolumeCatalogDeps): Promise<VolumeCatalog> {
     const catalog = new VolumeCatalog(deps);
     await mkdir(catalog.#volumesPath, { recursive: true, mode: 0o700 });
     await mkdir(deps.liveDir, { recursive: true, mode: 0o700 });
-    for (const id of (await readdir(catalog.#volumesPath)).filter(isVolumeId))
+    await catalog.#removeDeleted();
+    for (const id of (await readdir(catalog.#volumesPath)).filter(isVolumeId)) {
       await catalog.#load(id);
-    for (const volume of catalog.list()) {
-      if (volume.file.current.backing || volume.file.current.inUse) await volume.open();
-      await volume.restoreAttachments();
     }
+    for (const volume of catalog.list()) await catalog.#resume(volume);
     return catalog;
   }
 
@@ -68,32 +75,45 @@ export class VolumeCatalog {
     });
   }
 
-  /** @throws CloudvolError `volume/exists`, `volume/bad-size`, `host/…` when the file system cannot be made */
+  /**
+   * @throws CloudvolError `volume/exists`, `volume/bad-size`, `host/…` when the file system cannot
+   * be made
+   */
   async create(wanted: NewVolume): Promise<Volume> {
     return await this.#make(wanted, null, undefined);
   }
 
-  /** A volume whose blocks are all absent. The source is the volume's from now on; on failure it stays the caller's. */
+  /**
+   * A volume whose blocks are all absent. The source is the volume's from now on; on failure it
+   * stays the caller's.
+   */
   async createAbsent(
     wanted: NewVolume & { backing: BackingRecord; source: BackingSource },
   ): Promise<Volume> {
     return await this.#make(wanted, wanted.backing, wanted.source);
   }
 
-  /** @throws CloudvolError `volume/in-use` while it is attached. Takes up a removal that was cut short. */
+  /**
+   * Deleted once this resolves, or rejects for want of removing the remains: the next start of the
+   * agent takes that up.
+   * @throws CloudvolError `volume/in-use` while it is attached
+   */
   async delete(volume: Volume): Promise<void> {
     if (volume.isAttached) {
       throw new CloudvolError('volume/in-use', `volume ${volume.attributes.name} is attached`, {
         hint: `first: cloudvol volume detach ${volume.attributes.name}`,
       });
     }
-    await volume.file.update(() => ({ phase: 'deleting' }));
+    await volume.directory.markDeleted();
     this.#volumes.delete(volume.id);
     await volume.discard();
-    await volume.directory.remove();
+    await volume.directory.removeDeleted();
   }
 
-  /** Detaches everything and makes it durable. Goes through all volumes; throws the first failure afterwards. */
+  /**
+   * Detaches everything and makes it durable. Goes through all volumes; throws the first failure
+   * afterwards.
+   */
   async close(): Promise<void> {
     const failures: unknown[] = [];
     for (const volume of this.list()) {
@@ -109,7 +129,7 @@ export class VolumeCatalog {
       }
     }
     if (failures.length > 0) throw failures[0];
-    await rm(this.#deps.liveDir, { recursive: true, force: true });
+    await this.#removeLiveDir();
   }
 
   get #volumesPath(): string {
@@ -120,24 +140,61 @@ export class VolumeCatalog {
     return new VolumeDirectory(this.#volumesPath, this.#deps.liveDir, id);
   }
 
+  /** What is left belongs to volumes that could not be loaded: those may be mended. */
+  async #removeLiveDir(): Promise<void> {
+    try {
+      await rmdir(this.#deps.liveDir);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  async #removeDeleted(): Promise<void> {
+    for (const name of await readdir(this.#volumesPath)) {
+      const id = name.endsWith(DELETED_SUFFIX) ? name.slice(0, -DELETED_SUFFIX.length) : '';
+      if (isVolumeId(id)) await this.#removeRemains(id, this.#directoryOf(id));
+    }
+  }
+
+  async #removeRemains(id: string, directory: VolumeDirectory): Promise<void> {
+    await directory.removeDeleted();
+    this.#deps.log.info('volume.remains-removed', { volumeId: id });
+  }
+
   async #load(id: string): Promise<void> {
-    const { log } = this.#deps;
     const directory = this.#directoryOf(id);
     try {
       const state = await directory.readState();
-      if (!state || state.phase !== 'ready') {
-        // Never acknowledged, or asked to go: nobody counts on it.
-        await directory.remove();
-        log.info('volume.remains-removed', { volumeId: id, phase: state?.phase });
+      if (state ? state.phase === 'creating' : !(await directory.hasContent())) {
+        // Never acknowledged: nobody counts on it.
+        await directory.markDeleted();
+        await this.#removeRemains(id, directory);
         return;
       }
-      this.#volumes.set(
-        id,
-        new Volume(new VolumeStateFile(directory, state), directory, this.#deps),
-      );
+      if (!state) throw corruptVolumeState(directory.statePath, 'it is missing');
+      if (state.id !== id) throw corruptVolumeState(directory.statePath, 'it is of another volume');
+      await directory.removeLeftovers();
+      const file = new VolumeStateFile(directory, state);
+      this.#volumes.set(id, new Volume(file, directory, this.#deps));
     } catch (error) {
-      log.error('volume.not-loaded', { volumeId: id, error });
+      this.#deps.log.error('volume.not-loaded', { volumeId: id, error });
     }
+  }
+
+  /**
+   * Opens what goes on by itself (absent blocks), and what did not end in order: whoever asks what
+   * is known of a volume's changes is to hear the truth at once.
+   */
+  async #resume(volume: Volume): Promise<void> {
+    const { file, directory } = volume;
+    try {
+      const { end } = await lastLifeOf(file.current, directory, this.#deps.bootId);
+      if (end !== 'orderly' || file.current.backing) await volume.open();
+    } catch (error) {
+      const { id, attributes } = volume;
+      this.#deps.log.error('volume.not-opened', { volumeId: id, name: attributes.name, error });
+    }
+    await volume.restoreAttachments();
   }
 
   async #make(
@@ -147,40 +204,41 @@ export class VolumeCatalog {
   ): Promise<Volume> {
     geometryOf(wanted.sizeBytes, wanted.blockBytes);
     this.#requireFreeName(wanted.name);
+    this.#namesInTheMaking.add(wanted.name);
     const state = initialState(wanted, backing, this.#deps.clock.nowMs());
     const directory = this.#directoryOf(state.id);
+    let volume: Volume | undefined;
     try {
       await directory.create();
       await directory.writeState(state);
-      const volume = new Volume(
-        new VolumeStateFile(directory, state),
-        directory,
-        this.#deps,
-        source,
-      );
-      await this.#prepare(volume);
+      volume = new Volume(new VolumeStateFile(directory, state), directory, this.#deps, source);
+      await volume.open();
+      if (!backing) await volume.format();
       await volume.file.update(() => ({ phase: 'ready' }));
       this.#volumes.set(volume.id, volume);
       return volume;
     } catch (error) {
-      await directory.remove();
-      throw error;
+      await this.#unmake(directory, volume);
+      throw translateHostError(error);
+    } finally {
+      this.#namesInTheMaking.delete(wanted.name);
     }
   }
 
-  async #prepare(volume: Volume): Promise<void> {
-    await volume.open();
-    if (volume.file.current.backing) return;
+  /** The reason why it could not be made is what the caller wants to hear, not how this went. */
+  async #unmake(directory: VolumeDirectory, volume: Volume | undefined): Promise<void> {
     try {
-      await volume.format();
+      await volume?.discard({ keepSource: true });
+      await directory.markDeleted();
+      await directory.removeDeleted();
     } catch (error) {
-      await volume.discard();
-      throw error;
+      this.#deps.log.error('volume.remains-left', { path: directory.path, error });
     }
   }
 
   #requireFreeName(name: string): void {
-    if (!this.list().some(({ attributes }) => attributes.name === name)) return;
+    const isTaken = this.list().some(({ attributes }) => attributes.name === name);
+    if (!isTaken && !this.#namesInTheMaking.has(name)) return;
     throw new CloudvolError('volume/exists', `there is a volume ${name} already`, {
       hint: 'choose another name, or delete that volume first',
     });

@@ -2,7 +2,10 @@ import { Limiter } from '../base/limiter.ts';
 import type { VolumeState } from '../format/volume-state.ts';
 import type { VolumeDirectory } from './volume-directory.ts';
 
-/** The one place that changes `volume.json`: changes follow each other, each on top of the one before, each durable. */
+/**
+ * The one place that changes `volume.json`: changes follow each other, each on top of the one
+ * before, each durable.
+ */
 export class VolumeStateFile {
   readonly #directory: VolumeDirectory;
   readonly #turn = new Limiter(1);

@@ -8,10 +8,12 @@ export interface VolumeViewOptions {
   readonly native: NativeOverlay;
   readonly overlay: OverlayHandle;
   readonly view: ViewHandle;
+  readonly volumeName: string;
   readonly geometry: Geometry;
   readonly epoch: number;
   readonly frozenAtMs: number;
-  readonly onRelease: () => Promise<void>;
+  /** Ends the view; called once. */
+  readonly end: () => Promise<void>;
 }
 
 /** A frozen view of a volume's overlay. */
@@ -44,13 +46,13 @@ export class VolumeView implements FrozenView {
     { firstBlock, blockCount }: Extent,
     target: Uint8Array,
   ): Promise<readonly Extent[]> {
-    const { native, overlay, view } = this.#options;
+    const { native, overlay, view, volumeName } = this.#options;
     try {
       return await native.readView(overlay, view, firstBlock, blockCount, target);
     } catch (error) {
       throw new CloudvolError(
         'volume/view-broken',
-        `the frozen state of the volume cannot be read at block ${firstBlock}`,
+        `the frozen state of volume ${volumeName} cannot be read at block ${firstBlock}`,
         { hint: 'free space in the state directory and take the cloudsnap again', cause: error },
       );
     }
@@ -63,7 +65,6 @@ export class VolumeView implements FrozenView {
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    await this.#options.native.endView(this.#options.overlay, this.#options.view);
-    await this.#options.onRelease();
+    await this.#options.end();
   }
 }

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { BackingRecord, ChainRecord } from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
 import { LocalDisk, type LocalDiskDeps } from './local-disk.ts';
@@ -6,12 +5,17 @@ import { VolumeAttachments, type AttachmentsDeps } from './volume-attachments.ts
 import type { VolumeDirectory } from './volume-directory.ts';
 import type { VolumeStateFile } from './volume-state-file.ts';
 
-/** `failed`: an fsync failed, so that what was written last may be lost; reads go on, writes get EIO. */
+/**
+ * `failed`: an fsync failed, so that what was written last may be lost; reads go on, writes get
+ * EIO.
+ */
 export type VolumeStatus = 'detached' | 'attached' | 'mounted' | 'failed';
 
 export interface VolumeReport {
   readonly presentBlocks: number;
-  /** Written since the last freeze. */
+  /**
+   * Written since the last freeze: a part of what the next incremental compares with its parent.
+   */
   readonly dirtyBlocks: number;
   readonly absentBlocks: number;
   /** What the data occupies on this host's disk. */
@@ -71,6 +75,7 @@ export class Volume extends LocalDisk {
   }
 
   async inspect(): Promise<VolumeReport> {
+    await this.#attachments.refresh();
     const { chains, backing } = this.file.current;
     const report = this.report();
     const absentBlocks = report?.absentBlocks ?? 0;
@@ -78,8 +83,7 @@ export class Volume extends LocalDisk {
       presentBlocks: this.geometry.blockCount - absentBlocks,
       dirtyBlocks: report?.dirtyBlocks ?? 0,
       absentBlocks,
-      // Bytes in units of 512: stat(2), st_blocks.
-      localBytes: report?.allocatedBytes ?? (await stat(this.directory.dataPath)).blocks * 512,
+      localBytes: report?.allocatedBytes ?? (await this.directory.allocatedBytes()),
       waitingRequests: report?.parkedRequests ?? 0,
       path: this.#attachments.path,
       loopDevice: this.#attachments.loopDevice,
@@ -89,8 +93,19 @@ export class Volume extends LocalDisk {
     };
   }
 
+  /**
+   * The end of the agent: detached, durable, closed. What a program holds open stays reachable
+   * until this process ends; then what it had written is on this host, and its bits are live ones.
+   * @throws CloudvolError `volume/in-use`
+   */
   override async close(): Promise<void> {
-    await this.#attachments.suspend();
+    try {
+      await this.#attachments.suspend();
+    } catch (error) {
+      await this.#attachments.syncMounted();
+      if (this.report()) await this.flush();
+      throw error;
+    }
     await super.close();
   }
 }
