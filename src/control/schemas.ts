@@ -63,6 +63,8 @@ export const credentialView = closed({
   path: Type.String(),
   encrypted: Type.Boolean(),
   created: time(),
+  // To its store, since the agent started: what a provider charges for.
+  requests: closed({ put: count(), get: count(), head: count(), list: count(), delete: count() }),
 });
 
 export const cloudsnapView = closed({

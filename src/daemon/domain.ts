@@ -3,7 +3,9 @@ import type { Clock } from '../base/clock.ts';
 import type { ClusterId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import type { StoreMetrics } from '../store/layers/metrics.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import type { OpenedStore } from '../store/open-store.ts';
 import type { CloudsnapEntry, CloudsnapRepository } from '../cloudsnap/cloudsnap-api.ts';
 import type { BackupRequest } from '../backup/run-backup.ts';
 import type { Credential, ProviderSettings } from '../secrets/credential.ts';
@@ -77,6 +79,8 @@ export interface Repositories {
   open(credential: Credential): Promise<CloudsnapRepository>;
   /** Whether the store can be reached and written; makes a directory that is not there. */
   check(settings: ProviderSettings): Promise<void>;
+  /** Requests to the credential's store since this agent started; zeros before its first use. */
+  requests(credential: Credential): StoreMetrics['requests'];
   close(): Promise<void>;
 }
 
@@ -96,7 +100,7 @@ export interface Domain {
     readonly config: AgentConfig;
     readonly openBacking: OpenBacking;
   }): Promise<ManagedVolumes>;
-  openStore(settings: ProviderSettings): Promise<ObjectStore>;
+  openStore(settings: ProviderSettings): Promise<OpenedStore>;
   openRepository(store: ObjectStore, clusterId: ClusterId): Promise<CloudsnapRepository>;
   readonly recipes: Recipes;
 }

@@ -56,7 +56,7 @@ class Demo {
     this.#stage = stage;
     this.#reaper = reaper;
     this.#options = options;
-    this.#table = new StepTable(options.say);
+    this.#table = new StepTable(options.say, () => stage.countRequests());
   }
 
   async run(): Promise<void> {

@@ -8,10 +8,9 @@ import type { TreeEntry } from './tree/digest-tree.ts';
 const SHOWN_DIFFERENCES = 5;
 
 export function backupFigures({ result, cloudsnapId }: TaskView): StepFigures {
-  const bytes = (name: string) => formatByteSize(numberOf(result, name) ?? 0);
+  const bytes = (name: string) => formatByteSize(numberOf(result, name));
   return {
-    ...optional('bytes', numberOf(result, 'storedBytes')),
-    ...optional('requests', numberOf(result, 'requests')),
+    bytes: numberOf(result, 'storedBytes'),
     remark:
       `${result['kind']} ${cloudsnapId}: ${bytes('changedBytes')} changed, ` +
       `${bytes('uploadedBytes')} uploaded as ${bytes('storedBytes')}`,
@@ -19,10 +18,7 @@ export function backupFigures({ result, cloudsnapId }: TaskView): StepFigures {
 }
 
 export function restoreFigures({ result }: TaskView): StepFigures {
-  return {
-    ...optional('bytes', numberOf(result, 'hydratedBytes')),
-    ...optional('requests', numberOf(result, 'requests')),
-  };
+  return { bytes: numberOf(result, 'hydratedBytes') };
 }
 
 export function digestFigures(entries: readonly TreeEntry[]): StepFigures {
@@ -41,11 +37,8 @@ export function requireEqual(differences: readonly string[], what: string): void
   );
 }
 
-function numberOf(result: TaskView['result'], name: string): number | undefined {
+function numberOf(result: TaskView['result'], name: string): number {
   const value = result[name];
-  return typeof value === 'number' ? value : undefined;
-}
-
-function optional(field: 'bytes' | 'requests', value: number | undefined): StepFigures {
-  return value === undefined ? {} : { [field]: value };
+  if (typeof value === 'number') return value;
+  throw new CloudvolError('demo/no-figure', `a task ended without saying its ${name}`);
 }

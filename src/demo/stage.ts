@@ -17,6 +17,8 @@ export interface Stage {
   mount(volume: string): Promise<VolumeView>;
   inspect(volume: string): Promise<VolumeView>;
   follow(task: string): Promise<TaskView>;
+  /** Requests to the object store so far. */
+  countRequests(): Promise<number>;
   /** Unmounts and detaches what is mounted, and stops the agent. */
   close(): Promise<void>;
 }
@@ -55,6 +57,12 @@ export async function openStage(
     },
     inspect: (volume) => client.call('inspectVolume', { volume }, { signal }),
     follow: (task) => followTask(client, task, signal),
+    async countRequests() {
+      const credentials = await client.call('listCredentials', {}, { signal });
+      return credentials
+        .flatMap(({ requests }) => Object.values(requests))
+        .reduce((sum, count) => sum + count, 0);
+    },
     async close() {
       for (const volume of mounted.toReversed()) {
         const { path } = await client.call('unmountVolume', { volume }, { signal });

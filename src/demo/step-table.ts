@@ -4,23 +4,25 @@ import { formatByteSize } from '../base/byte-size.ts';
 export interface StepFigures {
   /** Bytes that were written, uploaded, fetched or compared. */
   readonly bytes?: number;
-  /** Requests to the object store. */
-  readonly requests?: number;
   readonly remark?: string;
 }
 
 interface Row extends StepFigures {
   readonly step: string;
   readonly ms: number;
+  readonly requests: number;
 }
 
 /** Times steps, says each when it is done, and prints all as a table. */
 export class StepTable {
   readonly #say: (line: string) => void;
+  readonly #countRequests: () => Promise<number>;
   readonly #rows: Row[] = [];
 
-  constructor(say: (line: string) => void) {
+  /** @param countRequests all requests to the object store so far */
+  constructor(say: (line: string) => void, countRequests: () => Promise<number>) {
     this.#say = say;
+    this.#countRequests = countRequests;
   }
 
   /** Runs a step; `figures` reads what the table says about it from its result. */
@@ -29,9 +31,12 @@ export class StepTable {
     run: () => Promise<T>,
     figures: (result: T) => StepFigures = () => ({}),
   ): Promise<T> {
+    const before = await this.#countRequests();
     const started = performance.now();
     const result = await run();
-    const row = { step: name, ms: performance.now() - started, ...figures(result) };
+    const ms = performance.now() - started;
+    const requests = (await this.#countRequests()) - before;
+    const row = { step: name, ms, requests, ...figures(result) };
     this.#rows.push(row);
     this.#say(`${seconds(row.ms).padStart(7)}  ${name}${row.remark ? `: ${row.remark}` : ''}`);
     return result;
@@ -39,8 +44,12 @@ export class StepTable {
 
   /** Lines of the table, numbers flush right. */
   lines(): string[] {
-    const total = this.#rows.reduce((sum, { ms }) => sum + ms, 0);
-    return renderTable([...this.#rows, { step: 'total', ms: total }]);
+    const sum = (field: 'ms' | 'requests') =>
+      this.#rows.reduce((total, row) => total + row[field], 0);
+    return renderTable([
+      ...this.#rows,
+      { step: 'total', ms: sum('ms'), requests: sum('requests') },
+    ]);
   }
 }
 
@@ -51,7 +60,7 @@ function renderTable(rows: readonly Row[]): string[] {
       step,
       seconds(ms),
       bytes === undefined ? '' : formatByteSize(bytes),
-      requests === undefined ? '' : String(requests),
+      requests === 0 ? '' : String(requests),
     ]),
   ];
   const widths = [0, 1, 2, 3].map((column) =>

@@ -297,6 +297,7 @@ test('credentials are created, listed and deleted in the words of the original',
     path: '/srv/x',
     encrypted: false,
     created: '2019-01-16T22:27:30.000Z',
+    requests: { put: 0, get: 0, head: 0, list: 0, delete: 0 },
   };
   const lab = await openCliLab(t, {
     createCredential: (input) => {

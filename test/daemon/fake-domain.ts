@@ -11,6 +11,7 @@ import type {
   Recipes,
   VolumeBacking,
 } from '../../src/daemon/domain.ts';
+import { MetricsStore } from '../../src/store/layers/metrics.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { TaskContext } from '../../src/tasks/task-api.ts';
@@ -51,7 +52,8 @@ export class FakeDomain implements Domain {
   }
 
   async openStore() {
-    return new MemoryStore({ clock: systemClock });
+    const metrics = new MetricsStore(new MemoryStore({ clock: systemClock }));
+    return Object.assign(metrics, { metrics: () => metrics.snapshot() });
   }
 
   async openRepository(_store: unknown, clusterId: ClusterId): Promise<CloudsnapRepository> {

@@ -12,6 +12,7 @@ const VERIFY = [
   '--iodepth=16',
   '--verify=crc32c',
   '--verify_fatal=1',
+  '--verify_state_save=0',
   '--do_verify=1',
   '--norandommap=0',
   '--randrepeat=1',

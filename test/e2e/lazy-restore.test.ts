@@ -94,7 +94,8 @@ hostTest('a cloudsnap of a half-hydrated volume holds every byte', async (t) => 
   const { file, cloudsnap } = await backedUp(agent);
   await agent.client.call('restore', { cloudsnap, name: 'lazy', lazy: true, hydrate: false });
   const lazy = await agent.attach('lazy');
-  for (const target of [file, lazy]) await dd(agent, 'if=/dev/zero', `of=${target}`, 'count=3', 'seek=9');
+  for (const target of [file, lazy])
+    await dd(agent, 'if=/dev/zero', `of=${target}`, 'count=3', 'seek=9');
   await runCommand(agent.reaper, 'cmp', ['--bytes', `${20 * MIB}`, file, lazy]);
   const taken = await agent.backup('lazy');
   await agent.restore(taken.cloudsnapId, 'again');

@@ -27,11 +27,16 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
     const settings: ProviderSettings = { provider, path };
     credentials.checkNew(name, settings);
     await repositories.check(settings);
-    return credentialView(credentials.create(name, settings));
+    const credential = credentials.create(name, settings);
+    return credentialView(credential, repositories.requests(credential));
   };
 
   readonly listCredentials: Handlers['listCredentials'] = () =>
-    this.#deps.credentials.list().map(credentialView);
+    this.#deps.credentials
+      .list()
+      .map((credential) =>
+        credentialView(credential, this.#deps.repositories.requests(credential)),
+      );
 
   readonly deleteCredential: Handlers['deleteCredential'] = async (input) => {
     const credential = this.#deps.credentials.find(input.credential);

@@ -40,9 +40,12 @@ export async function volumeView(
   };
 }
 
-export function credentialView({ id, name, createdMs, settings }: Credential): CredentialView {
+export function credentialView(
+  { id, name, createdMs, settings }: Credential,
+  requests: CredentialView['requests'],
+): CredentialView {
   const { provider, path } = settings;
-  return { id, name, provider, path, encrypted: false, created: isoTime(createdMs) };
+  return { id, name, provider, path, encrypted: false, created: isoTime(createdMs), requests };
 }
 
 export function cloudsnapView({ manifest }: CloudsnapEntry): CloudsnapView {
