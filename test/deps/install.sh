@@ -14,6 +14,7 @@ qemu-img=qemu-utils
 cmp=diffutils
 g++=g++
 make=make
+openssl=openssl
 '
 # Another package run may hold the lock for a while: unattended upgrades on a fresh machine do.
 lock_seconds=300
