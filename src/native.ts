@@ -122,8 +122,6 @@ export interface NativeOverlay {
   endView(overlay: OverlayHandle, view: ViewHandle): Promise<void>;
   /** Writes the active delta to a file of durable bits. */
   saveDelta(overlay: OverlayHandle, path: string): Promise<void>;
-  /** Removes the live files: the end of an orderly close. */
-  dropLive(overlay: OverlayHandle): void;
   /** ORs files of durable bits into one at `target`, which may be one of them. */
   mergeDeltas(
     sources: readonly string[],

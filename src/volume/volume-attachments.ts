@@ -183,15 +183,17 @@ export class VolumeAttachments {
     }
   }
 
-  /** Sees which levels others have taken away. */
+  /** Sees which levels others have taken away. May run beside the other calls. */
   async refresh(): Promise<void> {
     const path = this.#attachment?.path;
-    if (this.#loopDevice && !(path && (await loopDevicesOf(path)).includes(this.#loopDevice))) {
-      this.#loopDevice = undefined;
-    }
-    if (!this.#mountPath) return;
+    const device = this.#loopDevice;
+    const isLoopGone = device && !(path && (await loopDevicesOf(path)).includes(device));
+    if (isLoopGone && this.#loopDevice === device) this.#loopDevice = undefined;
+    const mountPath = this.#mountPath;
+    if (!mountPath) return;
     const mountPoints = this.#loopDevice ? await mountPointsOf(this.#loopDevice) : [];
-    if (!mountPoints.includes(this.#mountPath)) this.#mountPath = undefined;
+    const isMountGone = !mountPoints.includes(mountPath);
+    if (isMountGone && this.#mountPath === mountPath) this.#mountPath = undefined;
   }
 
   // --- levels ---
