@@ -235,6 +235,28 @@ test('a kill between the saved bits and the record of an orderly end loses nothi
   await again.close();
 });
 
+test('a kill between the instant of a freeze and its saved bits loses nothing', async (t) => {
+  const lab = new DiskLab(t);
+  const catalog = await lab.open();
+  const volume = await catalog.create(newVolume(SIZE));
+  const tip = await backUp(volume);
+  await writeBlock(volume, 1);
+  const { session } = volume.file.current;
+  const epoch = volume.report()?.epoch ?? 0;
+  const live = volume.directory.liveDeltaPath(session, epoch);
+  const copy = join(lab.stateDir, 'live-delta');
+  cpSync(live, copy);
+  const view = await volume.freeze(FULL);
+  t.is(view.epoch, epoch);
+  await writeBlock(volume, 2);
+  // As it is before the sealed bits are on disk: two live deltas.
+  cpSync(copy, live);
+  rmSync(volume.directory.deltaPath(epoch));
+  const again = await lab.open();
+  t.deepEqual(await plannedSince(again.find('v'), tip), [1, 2]);
+  await again.close();
+});
+
 test('an overlay that cannot be opened costs no bits, once it can be', async (t) => {
   const lab = new DiskLab(t);
   const catalog = await lab.open();
