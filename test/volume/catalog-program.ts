@@ -50,15 +50,19 @@ function storm(volume: Volume): Promise<void> {
 type Orders = Readonly<Record<string, (argument: string) => unknown>>;
 const volume = () => catalog.find('v');
 const orders: Orders = {
-  create: (fileSystem) =>
-    catalog.create({
+  /** `<file system>` or `<file system>:<bytes>` */
+  create: (argument) => {
+    const [fileSystem = '', sizeBytes = SIZE_BYTES] = argument.split(':');
+    return catalog.create({
       name: 'v',
-      sizeBytes: SIZE_BYTES,
+      sizeBytes: Number(sizeBytes),
       blockBytes: 65_536,
       fileSystem: fileSystem === 'ext4' || fileSystem === 'xfs' ? fileSystem : 'none',
       labels: {},
-    }),
+    });
+  },
   attach: (loop) => volume().attach({ loop: loop === 'loop' }),
+  delete: () => catalog.delete(volume()),
   detach: () => volume().detach(),
   mount: (directory) => volume().mount(directory),
   unmount: () => volume().unmount(),
@@ -68,6 +72,7 @@ const orders: Orders = {
 };
 
 async function view() {
+  if (catalog.list().length === 0) return { status: 'none' };
   const report = await volume().inspect();
   return { ...report, status: volume().status };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { loopDevicesOf, readMounts } from '../../src/volume/mount-table.ts';
@@ -56,6 +56,20 @@ async function hold(reaper: Reaper, path: string): Promise<() => Promise<void>> 
 }
 
 const needs = requires('root', 'fuse', 'loop', 'losetup', 'mkfs.ext4');
+
+needs('a volume on which no file system fits leaves nothing behind', async (t) => {
+  const { agent, file, directories } = await hostWith(t, 'none');
+  await agent.order('delete');
+  const { error = '', status } = await agent.order('create ext4:65536');
+  t.regex(error, /^host\/command-failed: mkfs\.ext4 failed: /);
+  t.is(status, 'none');
+  t.false(await isMounted(file));
+  t.deepEqual(await loopDevicesOf(file), []);
+  t.deepEqual(readdirSync(join(directories.stateDir, 'volumes')), []);
+  t.is((await agent.order('create ext4')).status, 'detached');
+  await agent.order('close');
+  await agent.end();
+});
 
 needs('a volume is attached once, with a loop device when asked, and detached whole', async (t) => {
   const { agent, file } = await hostWith(t, 'none');
