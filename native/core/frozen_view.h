@@ -48,9 +48,14 @@ struct FrozenView {
   OwnedBitmap copied;
   OwnedBitmap absent;
   DataFile side;
+  // What its copies take of the bound for all side stores; under the locks of the copied blocks.
+  std::atomic<uint64_t> side_bytes{0};
   uint64_t epoch = 0;
   // Set when a block that this view needed could not be copied; its cloudsnap fails, the write did not.
   std::atomic<int> broken{0};
+
+  // Whether the old content of the block is still worth keeping for this view.
+  bool Wants(uint64_t block) const { return broken == 0 && need->Test(block); }
 };
 
 }  // namespace cloudvol

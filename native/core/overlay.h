@@ -148,6 +148,7 @@ class Overlay {
   bool NeedsCopy(uint64_t block) const;
   void CopyBeforeWrite(BlockRun run);
   int CopyBlock(uint64_t block, FrozenView& target);
+  int KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content, uint64_t bound);
   void BreakViewsNeeding(uint64_t block, int error);
   int ReadViewPiece(size_t position, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
   const FrozenView* HolderOf(size_t position, uint64_t block) const;

@@ -94,7 +94,7 @@ void Overlay::PlanFull(FrozenView& view) {
 
 bool Overlay::AnyViewNeeds(BlockRun run) const {
   for (const auto& view : views_) {
-    if (view->need->Any(run.first, run.count)) {
+    if (!view->broken && view->need->Any(run.first, run.count)) {
       for (uint64_t block = run.first; block < run.first + run.count; ++block) {
         if (NeedsCopy(block)) return true;
       }
@@ -107,7 +107,7 @@ bool Overlay::AnyViewNeeds(BlockRun run) const {
 bool Overlay::NeedsCopy(uint64_t block) const {
   for (auto view = views_.rbegin(); view != views_.rend(); ++view) {
     if ((*view)->copied->Test(block)) return false;
-    if ((*view)->need->Test(block)) return true;
+    if ((*view)->Wants(block)) return true;
   }
   return false;
 }
@@ -128,13 +128,19 @@ int Overlay::CopyBlock(uint64_t block, FrozenView& target) {
   }
   const std::span<std::byte> buffer(CopyBuffer(), block_bytes());
   if (const int error = data_.Read(block * block_bytes(), buffer)) return error;
+  return KeepIn(target, block, buffer, options_.max_side_bytes);
+}
+
+int Overlay::KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content, uint64_t bound) {
   // A hole of the side store reads as zeros: nothing to write.
-  if (!IsZero(buffer.data(), buffer.size())) {
-    if (side_bytes_.fetch_add(block_bytes()) + block_bytes() > options_.max_side_bytes) {
-      side_bytes_ -= block_bytes();
-      return ENOSPC;
+  if (!IsZero(content.data(), content.size())) {
+    const bool has_room = side_bytes_.fetch_add(content.size()) + content.size() <= bound;
+    const int error = has_room ? target.side.Write(block * block_bytes(), content) : ENOSPC;
+    if (error) {
+      side_bytes_ -= content.size();
+      return error;
     }
-    if (const int error = target.side.Write(block * block_bytes(), buffer)) return error;
+    target.side_bytes += content.size();
   }
   target.copied->Set(block);
   return 0;
@@ -208,16 +214,13 @@ int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target, std
 int Overlay::MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block) {
   if (from.absent->Test(block)) {
     to.absent->Set(block);
-  } else {
-    const std::span<std::byte> buffer(CopyBuffer(), block_bytes());
-    if (const int error = from.side.Read(block * block_bytes(), buffer)) return error;
-    if (!IsZero(buffer.data(), buffer.size())) {
-      side_bytes_ += block_bytes();
-      if (const int error = to.side.Write(block * block_bytes(), buffer)) return error;
-    }
+    to.copied->Set(block);
+    return 0;
   }
-  to.copied->Set(block);
-  return 0;
+  const std::span<std::byte> buffer(CopyBuffer(), block_bytes());
+  if (const int error = from.side.Read(block * block_bytes(), buffer)) return error;
+  // Beyond the bound for a moment: what it came from goes away with its view.
+  return KeepIn(to, block, buffer, UINT64_MAX);
 }
 
 void Overlay::EndView(const std::shared_ptr<FrozenView>& view) {
@@ -239,7 +242,7 @@ void Overlay::RemoveView(const std::shared_ptr<FrozenView>& view) {
       if (!gate_closed) hold.emplace(lock_, block, 1, Mode::kExclusive);
       bool needed = false;
       for (size_t older = position; older-- > 0 && !views_[older]->copied->Test(block);) {
-        needed |= views_[older]->need->Test(block);
+        needed |= views_[older]->Wants(block);
       }
       if (!needed) continue;
       if (const int error = MoveToPredecessor(*view, predecessor, block)) {
@@ -252,9 +255,8 @@ void Overlay::RemoveView(const std::shared_ptr<FrozenView>& view) {
   move_needed(false);
   const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
   move_needed(true);
-  const uint64_t held = view->side.AllocatedBytes();
   views_.erase(views_.begin() + static_cast<std::ptrdiff_t>(position));
-  side_bytes_ = views_.empty() ? 0 : side_bytes_ - std::min<uint64_t>(side_bytes_, held);
+  side_bytes_ -= view->side_bytes;
 }
 
 }  // namespace cloudvol
