@@ -1,12 +1,13 @@
-import { CloudvolError, hasCode } from '../base/errors.ts';
+import { CloudvolError } from '../base/errors.ts';
+import { MAX_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
 /**
- * Puts a manifest where there is none. When the outcome of the put is unknown, looks: a lost answer
- * is a success. On a store without conditional puts it looks first and then puts, which holds
- * between the cloudsnaps of one host, but is no fence between two hosts.
- * @throws CloudvolError `cloudsnap/lost-race` when another writer's manifest is there: this one
- * will never be. After any other error it may still come to be.
+ * Puts a manifest where there is none. When the put fails, looks whose manifest is there: a lost
+ * answer is a success. On a store without conditional puts it looks first and then puts, which
+ * holds between the cloudsnaps of one host, but is no fence between two hosts.
+ * @throws CloudvolError `cloudsnap/lost-race` when another writer's manifest is there for certain:
+ * this one will never be. After any other error it may be there, or may yet come to be.
  */
 export async function publishManifest(
   store: ObjectStore,
@@ -14,32 +15,45 @@ export async function publishManifest(
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!store.capabilities.conditionalPut) {
-    if (await store.head(key, { signal })) throw lostRace(key);
-    await store.put(key, bytes, { signal });
-    return;
-  }
+  const ifAbsent = store.capabilities.conditionalPut;
+  if (!ifAbsent && (await store.head(key, { signal }))) throw lostRace(key);
   try {
-    await store.put(key, bytes, { ifAbsent: true, signal });
+    await store.put(key, bytes, { ifAbsent, signal });
   } catch (error) {
-    const found = await lookUp(store, key, bytes.length, signal);
-    if (found && Buffer.compare(found, bytes) === 0) return;
-    throw hasCode(error, 'store/exists') ? lostRace(key, error) : error;
+    const occupant = await occupantOf(store, key, bytes, signal);
+    if (occupant === 'ours') return;
+    // Without a condition, a put that is still on its way would replace what is there now.
+    if (occupant === 'another' && ifAbsent) throw lostRace(key, error);
+    throw error;
   }
 }
 
-/** What lies there, as far as it can be ours; undefined when that is nothing, or nobody can say. */
-async function lookUp(
+type Occupant = 'ours' | 'another' | 'unknown';
+
+/**
+ * Whose manifest lies there. Objects are removed on the word of `another`, so it takes a sound
+ * manifest of another cloudsnap with another root. `store/exists` alone is no proof: a repeated put
+ * of our own ends with it, too. Nor are other bytes, since a body may be garbled on its way.
+ */
+async function occupantOf(
   store: ObjectStore,
   key: string,
-  length: number,
+  bytes: Uint8Array,
   signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
+): Promise<Occupant> {
   try {
-    return await store.get(key, { range: { offset: 0, length }, signal });
+    const info = await store.head(key, { signal });
+    if (!info || info.sizeBytes === 0 || info.sizeBytes > MAX_MANIFEST_BYTES) return 'unknown';
+    const range = { offset: 0, length: info.sizeBytes };
+    const found = await store.get(key, { range, signal });
+    if (Buffer.compare(found, bytes) === 0) return 'ours';
+    const [theirs, ours] = [decodeManifest(found), decodeManifest(bytes)];
+    const isOther =
+      theirs.cloudsnapId !== ours.cloudsnapId && theirs.root.sha256 !== ours.root.sha256;
+    return isOther ? 'another' : 'unknown';
   } catch {
-    // The put's own error says more than that of this second look, and is what the caller throws.
-    return undefined;
+    // The put's own error says more than that of this look, and is what the caller throws.
+    return 'unknown';
   }
 }
 

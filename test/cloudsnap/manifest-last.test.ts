@@ -1,8 +1,11 @@
 import test from 'ava';
-import { CloudvolError } from '../../src/base/errors.ts';
+import { CloudvolError, hasCode } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import type { CloudsnapEntry } from '../../src/cloudsnap/cloudsnap-api.ts';
+import { openRepository } from '../../src/cloudsnap/repository.ts';
+import { RetryStore } from '../../src/store/layers/retry.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { instantClock } from '../model/instant-clock.ts';
 import { BLOCK, CloudsnapLab, ModelImage, contentOf, differingBlocks } from './cloudsnap-lab.ts';
 
 /** More than any upload of these tests makes: the first round without a fault ends the loop. */
@@ -181,3 +184,36 @@ test('a plan whose manifest nobody could read is refused before any upload', asy
   await t.throwsAsync(lab.repository.begin(badName, signal), { code: 'format/corrupt' });
   t.deepEqual(await lab.keys(), []);
 });
+
+/** Every way in which the look after a put without an answer can go wrong. */
+for (const look of ['error', 'garble', 'truncate'] as const) {
+  test(`what arrived stays whole when its answer and the look are lost (${look})`, async (t) => {
+    const lab = await CloudsnapLab.open();
+    const image = new ModelImage(10);
+    image.change(seededRandom(11), 10);
+    let puts = 0;
+    lab.faults = ({ verb, key }) => {
+      if (!/\/manifests\/.*[0-9]$/.test(key)) return { kind: 'none' };
+      if (verb === 'put') return { kind: ++puts === 1 ? 'lost-answer' : 'none' };
+      return { kind: verb === 'get' ? look : 'none' };
+    };
+    // Tries again, so that the put of what is there already ends with store/exists.
+    const store = new RetryStore(lab.store, {
+      clock: instantClock(),
+      random: () => 0,
+      policy: { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1 },
+    });
+    const { clusterId, log, clock } = lab;
+    const repository = await openRepository({ store, clusterId, log, clock });
+    const blocks = Array(10).keys();
+    const outcome = await lab
+      .upload(image, null, blocks, repository)
+      .catch((error: unknown) => error);
+    t.true(outcome instanceof CloudvolError, 'nobody can say whose manifest that is');
+    t.false(hasCode(outcome, 'cloudsnap/lost-race'), 'and so nobody says that it is another one');
+    t.is(puts, 2);
+    lab.faults = () => ({ kind: 'none' });
+    const [entry] = await (await lab.another()).list({});
+    t.deepEqual(differingBlocks(await contentOf(lab.repository, entry!), image.bytes), []);
+  });
+}
