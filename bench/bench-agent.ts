@@ -10,7 +10,9 @@ export interface BenchAgent {
   close(): Promise<void>;
 }
 
-/** An agent in a folder of its own below `parent`; nothing of it is left however the benchmark ends. */
+/**
+ * An agent in a folder of its own below `parent`; nothing of it is left however the benchmark ends.
+ */
 export async function startBenchAgent(parent: string): Promise<BenchAgent> {
   const reaper = await openReaper();
   const directory = mkdtempSync(join(realpathSync(parent), 'cloudvol-bench-'));

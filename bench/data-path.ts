@@ -18,7 +18,10 @@ const WORKS = [
   { name: '1M sequential write, QD8', rw: 'write', bs: '1m', depth: 8 },
 ] as const;
 
-/** The volume file against a direct-io loop device on a raw file, on a disk and in memory, each filled beforehand. */
+/**
+ * The volume file against a direct-io loop device on a raw file, on a disk and in memory, each
+ * filled beforehand.
+ */
 export async function benchDataPath(): Promise<void> {
   const startedLoad = loadavg()[0] ?? 0;
   const rows: ComparisonRow[] = [];

@@ -11,7 +11,10 @@ const BLOCK_BYTES = 64 << 10;
 /** 1 % of the volume's blocks. */
 const CHANGED_BLOCKS = Math.floor(VOLUME_BYTES / BLOCK_BYTES / 100);
 
-/** A full cloudsnap of 2 GiB in a 4 GiB volume against an incremental after 1 % of its blocks changed, to a directory. */
+/**
+ * A full cloudsnap of 2 GiB in a 4 GiB volume against an incremental after 1 % of its blocks
+ * changed, to a directory.
+ */
 export async function benchIncremental(): Promise<void> {
   const startedLoad = loadavg()[0] ?? 0;
   const bench = await startBenchAgent(process.env['BENCH_DIR'] ?? '/var/tmp');

@@ -1,4 +1,7 @@
-/** `npm run bench [-- NAME…]`: measures against peers in the same run; docs/BENCHMARKS.md says how to read it. */
+/**
+ * `npm run bench [-- NAME…]`: measures against peers in the same run; docs/BENCHMARKS.md says how
+ * to read it.
+ */
 import { benchDataPath } from './data-path.ts';
 import { benchIncremental } from './incremental.ts';
 

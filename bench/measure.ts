@@ -2,7 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** One figure beside that of its peer, measured in turn in the same run: only the ratio is worth comparing between runs. */
+/**
+ * One figure beside that of its peer, measured in turn in the same run: only the ratio is worth
+ * comparing between runs.
+ */
 export interface Comparison {
   readonly work: string;
   readonly unit: string;

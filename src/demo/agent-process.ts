@@ -14,6 +14,8 @@ export interface AgentProcess {
   readonly socketPath: string;
   /** Asks it to stop, waits for the end. */
   stop(): Promise<void>;
+  /** Lets this process end before the agent does. */
+  leave(): void;
 }
 
 export interface AgentDirectories {
@@ -58,6 +60,7 @@ export async function startAgentProcess(
       child.kill('SIGTERM');
       await exited;
     },
+    leave: () => child.unref(),
   };
 }
 

@@ -39,8 +39,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     const stage = await openStage(options.directory, reaper, options.signal);
     const demo = new Demo(stage, reaper, options);
     await demo.run();
-    if (options.keep) await reaper.keep();
-    else await stage.close();
+    if (options.keep) {
+      stage.agent.leave();
+      await reaper.keep();
+    } else {
+      await stage.close();
+    }
   } finally {
     await reaper.done();
   }

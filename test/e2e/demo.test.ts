@@ -8,7 +8,9 @@ import type { ExecutionContext } from 'ava';
 import { readLoopDevices } from '../../src/demo/reaper/loop-devices.ts';
 import { readMounts } from '../../src/demo/reaper/mount-table.ts';
 import { processStart } from '../../src/demo/reaper/process-start.ts';
+import { openReaper } from '../support/reaper.ts';
 import { requires } from '../support/requires.ts';
+import { runCommand } from '../support/run-command.ts';
 
 const CLI = join(import.meta.dirname, '../../bin/cloudvol');
 const hostTest = requires('root', 'fuse', 'loop', 'losetup', 'mkfs.ext4');
@@ -21,11 +23,11 @@ interface Run {
   readonly seen: (pattern: RegExp) => Promise<void>;
 }
 
-function runDemo(t: ExecutionContext): Run {
+function runDemo(t: ExecutionContext, ...options: string[]): Run {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'cloudvol-demo-test-')));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   // A group of its own, as a terminal makes it: Ctrl-C goes to the whole group.
-  const child = spawn(CLI, ['demo', '--dir', directory], {
+  const child = spawn(CLI, ['demo', '--dir', directory, ...options], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -98,3 +100,49 @@ for (const step of [/^working in/, /fill it with/, /cloudsnap 2: /]) {
     nothingLeft(t, directory);
   });
 }
+
+hostTest('after a SIGKILL of the demo the reaper leaves nothing behind', async (t) => {
+  const { child, directory, seen } = runDemo(t);
+  const closed = once(child, 'close');
+  await seen(/cloudsnap 2: /);
+  child.kill('SIGKILL');
+  // The reaper holds the same stderr: its end is the end of the clean-up.
+  await closed;
+  nothingLeft(t, directory);
+});
+
+hostTest(
+  'a step that fails ends the demo with its reason, and leaves nothing behind',
+  async (t) => {
+    const { child, directory, lines, seen } = runDemo(t);
+    const closed = once(child, 'close');
+    await seen(/fill it with/);
+    const agent = readdirSync('/proc').find(
+      (pid) => /^\d+$/.test(pid) && commandLine(pid).includes(`--state-dir ${directory}/`),
+    );
+    process.kill(Number(agent), 'SIGKILL');
+    const [code] = (await closed) as [number | null];
+    t.true(code !== 0 && code !== null, lines.join('\n'));
+    const reasons = lines.filter((line) => line.startsWith('cloudvol: '));
+    t.is(reasons.length, 1, lines.join('\n'));
+    t.true(reasons[0]?.includes(directory), reasons[0]);
+    nothingLeft(t, directory);
+  },
+);
+
+hostTest('--keep leaves all of it running, and its own commands end it', async (t) => {
+  const reaper = await openReaper();
+  const { child, directory, lines } = runDemo(t, '--keep');
+  await reaper.directory(directory);
+  const [code] = (await once(child, 'close')) as [number | null];
+  t.is(code, 0, lines.join('\n'));
+  const commands = lines.filter((line) => /^ {2}(export|cloudvol|ls|kill|rm) /.test(line));
+  const [, agent] = /kill (\d+)/.exec(commands.join('\n')) ?? [];
+  await reaper.pid({ pid: Number(agent) });
+  t.is(readMounts().filter(({ path }) => path.startsWith(directory)).length, 6);
+  const typed = await runCommand(reaper, 'sh', ['-e', '-c', commands.join('\n')]);
+  t.regex(typed, /^source .* Manual +Done$/m);
+  t.is([...typed.matchAll(/^lost\+found$/gm)].length, 3);
+  nothingLeft(t, directory);
+  await reaper.done();
+});

@@ -36,16 +36,15 @@ function flush(root: string): void {
   execFileSync('sync', ['--file-system', root]);
 }
 
-function run(): unknown {
+function run(request: TreeRequest): unknown {
   try {
-    return { ok: answer(JSON.parse(process.argv[2] ?? '{}') as TreeRequest) };
+    return { ok: answer(request) };
   } catch (error) {
     process.exitCode = 1;
-    return {
-      code: error instanceof CloudvolError ? error.code : 'demo/failed',
-      message: messageOf(error),
-    };
+    if (error instanceof CloudvolError) return { code: error.code, message: error.message };
+    // A failed read does not say of what.
+    return { code: 'demo/failed', message: `files in ${request.root}: ${messageOf(error)}` };
   }
 }
 
-process.stdout.write(JSON.stringify(run()));
+process.stdout.write(JSON.stringify(run(JSON.parse(process.argv[2] ?? '{}') as TreeRequest)));
