@@ -5,13 +5,13 @@ import { runBackup } from '../backup/run-backup.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { openRepository } from '../cloudsnap/repository.ts';
+import { chooseLiveDirectory } from '../config/live-directory.ts';
 import { FuseFrontend } from '../frontend/fuse.ts';
 import { loadNative } from '../native.ts';
 import { openChainSource } from '../restore/chain-source.ts';
 import { hydrate } from '../restore/hydrate.ts';
 import { openStore } from '../store/open-store.ts';
 import { readBootId } from '../volume/boot-id.ts';
-import { chooseLiveDirectory } from '../volume/live-directory.ts';
 import { VolumeCatalog } from '../volume/volume-catalog.ts';
 import type { Domain } from './domain.ts';
 

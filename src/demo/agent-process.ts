@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { CloudvolError, hasCode } from '../base/errors.ts';
+import { chooseLiveDirectory } from '../config/live-directory.ts';
 import { agentSocketPath } from '../config/socket-path.ts';
 import { ControlClient } from '../control/client.ts';
 import type { Reaper } from './reaper/reaper.ts';
@@ -39,6 +40,8 @@ export async function startAgentProcess(
   reaper: Reaper,
   signal?: AbortSignal,
 ): Promise<AgentProcess> {
+  // An agent that is killed leaves its live bits there: they are to outlive it, not its folders.
+  await reaper.directory(await chooseLiveDirectory(join(runtimeDir, 'live'), stateDir));
   const child = spawn(
     join(PACKAGE_ROOT, 'bin/cloudvol-agent'),
     ['--state-dir', stateDir, '--runtime-dir', runtimeDir],

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { chooseLiveDirectory } from '../../src/volume/live-directory.ts';
+import { chooseLiveDirectory } from '../../src/config/live-directory.ts';
 
 test('live bits lie in memory, and where they were asked to lie if that is', async (t) => {
   const inMemory = mkdtempSync('/dev/shm/cloudvol-choice-');
