@@ -1,7 +1,9 @@
 import { CloudvolError } from '../base/errors.ts';
-import { MAX_SEQUENCE } from '../format/cloudsnap-id.ts';
+import { MAX_SEQUENCE, parseCloudsnapId } from '../format/cloudsnap-id.ts';
+import type { Manifest } from '../format/manifest.ts';
 import type { CloudsnapEntry, CloudsnapPlan } from './cloudsnap-api.ts';
 import { isVisible, type Slot } from './manifest-catalog.ts';
+import { manifestKey } from './object-keys.ts';
 
 /**
  * The rules of chains, without I/O. Between two fulls the visible cloudsnaps of a volume are one
@@ -18,18 +20,46 @@ export function nextSequence(slots: readonly Slot[]): number {
 }
 
 /**
- * @param entries visible cloudsnaps of the entry's volume.
- * @returns those after the entry up to the next full: without the entry they could not be restored.
+ * @param entries visible cloudsnaps of one volume.
+ * @returns those after the sequence number up to the next full: without the cloudsnap that has the
+ * number they could not be restored.
  */
 export function dependantsOf(
-  entry: CloudsnapEntry,
+  sequence: number,
   entries: readonly CloudsnapEntry[],
 ): CloudsnapEntry[] {
   const later = entries
-    .filter(({ manifest }) => manifest.sequence > entry.manifest.sequence)
+    .filter(({ manifest }) => manifest.sequence > sequence)
     .toSorted((a, b) => a.manifest.sequence - b.manifest.sequence);
   const nextFull = later.findIndex(({ manifest }) => manifest.parent === null);
   return nextFull < 0 ? later : later.slice(0, nextFull);
+}
+
+/**
+ * Leaves out incrementals that have lost their parent, or whose parent has: a writer that was cut
+ * off after its manifest may not have learnt that the parent was being deleted.
+ * @param slots all of the volumes that the entries are of.
+ */
+export function withWholeChains(
+  entries: readonly CloudsnapEntry[],
+  slots: readonly Slot[],
+): CloudsnapEntry[] {
+  const present = new Set(slots.filter(isVisible).map(({ key }) => key));
+  const ascending = entries.toSorted((a, b) => a.manifest.sequence - b.manifest.sequence);
+  for (const { manifest } of ascending) {
+    const parent = parentKey(manifest);
+    if (parent === undefined || present.has(parent)) continue;
+    present.delete(manifestKey(manifest.clusterId, manifest.volume.id, manifest.sequence));
+  }
+  return entries.filter(({ manifest: { clusterId, volume, sequence } }) =>
+    present.has(manifestKey(clusterId, volume.id, sequence)),
+  );
+}
+
+/** Key of the parent's manifest; undefined for a full. */
+export function parentKey({ clusterId, volume, parent }: Manifest): string | undefined {
+  const name = parent && parseCloudsnapId(parent.cloudsnapId);
+  return name ? manifestKey(clusterId, volume.id, name.sequence) : undefined;
 }
 
 /**

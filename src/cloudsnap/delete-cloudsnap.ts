@@ -4,11 +4,11 @@ import type { Log } from '../base/log.ts';
 import { mapLimited } from '../base/map-limited.ts';
 import type { CloudsnapName } from '../format/cloudsnap-id.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { dependantsOf } from './chain.ts';
+import { dependantsOf, withWholeChains } from './chain.ts';
 import type { CloudsnapEntry } from './cloudsnap-api.ts';
 import { readIntact } from './damage.ts';
 import { isVisible, type ManifestCatalog, type Slot } from './manifest-catalog.ts';
-import { manifestKey, openKey, snapPrefix, tombstoneKey } from './object-keys.ts';
+import { manifestKey, openKey, rootKey, snapPrefix, tombstoneKey } from './object-keys.ts';
 import { MAX_TOMBSTONE_BYTES, decodeTombstone, encodeTombstone } from './tombstone.ts';
 import { withSignal } from './with-signal.ts';
 
@@ -26,7 +26,9 @@ const READS_AT_ONCE = 16;
  * Deletes a cloudsnap in an order that a crash can interrupt anywhere:
  *
  *   tombstone put       it is invisible from here on
- *   its objects         all below its prefix but `open`
+ *   dependants looked for once more: see `finishDeletion`
+ *   its root            there is no way back from here on
+ *   its other objects   all below its prefix but `open`
  *   its manifest
  *   `open`              so that a manifest without any object beside it is a listing that lies
  *   tombstone           unless its number is the volume's highest: a number never comes back
@@ -36,26 +38,22 @@ const READS_AT_ONCE = 16;
  */
 export async function deleteCloudsnap(
   options: DeleteOptions,
-  entry: CloudsnapEntry,
+  { manifest }: CloudsnapEntry,
   signal?: AbortSignal,
 ): Promise<void> {
   const { store, clock, log, catalog } = options;
-  const { cloudsnapId, clusterId, sequence, volume } = entry.manifest;
-  const key = manifestKey(clusterId, volume.id, sequence);
-  refuseDependants(entry, await listDependants(catalog, entry, signal));
+  const { cloudsnapId, clusterId, sequence } = manifest;
+  const volumeId = manifest.volume.id;
+  const key = manifestKey(clusterId, volumeId, sequence);
+  const place = { clusterId, volumeId, sequence };
+  refuseDependants(cloudsnapId, await listDependants(catalog, place, signal));
   const body = encodeTombstone(cloudsnapId, clock.nowMs());
   await store.put(tombstoneKey(key), body, withSignal(signal));
-  const late = await listDependants(catalog, entry, signal);
-  if (late.length > 0) {
-    // A child was made meanwhile: see CloudsnapUpload, which looks the other way round.
-    await store.delete([tombstoneKey(key)], withSignal(signal));
-    refuseDependants(entry, late);
-  }
-  const slots = await catalog.slots(clusterId, volume.id, signal);
+  const slots = await catalog.slots(clusterId, volumeId, signal);
   const highest = Math.max(...slots.map((slot) => slot.sequence));
   for (const slot of slots.filter(({ tombstoned }) => tombstoned)) {
     try {
-      await removeObjects(options, slot, slot.sequence === highest, signal);
+      await finishDeletion(options, slot, highest, signal);
     } catch (error) {
       if (slot.key === key) throw error;
       // Another's deletion is finished as a favour; the next one tries again.
@@ -66,28 +64,28 @@ export async function deleteCloudsnap(
 }
 
 /**
- * The visible cloudsnaps after the entry up to the next full.
+ * The visible cloudsnaps after this one, itself visible or not, up to the next full.
  * @throws also when a manifest of the volume cannot be read, since nobody can say then what depends
  * on what.
  */
 export async function listDependants(
   catalog: ManifestCatalog,
-  { manifest, manifestSha256 }: CloudsnapEntry,
+  { clusterId, volumeId, sequence }: Pick<Slot, 'clusterId' | 'volumeId' | 'sequence'>,
   signal?: AbortSignal,
 ): Promise<CloudsnapEntry[]> {
-  const slots = await catalog.slots(manifest.clusterId, manifest.volume.id, signal);
-  const later = slots.filter((slot) => isVisible(slot) && slot.sequence > manifest.sequence);
+  const all = await catalog.slots(clusterId, volumeId, signal);
+  const slots = all.map((slot) =>
+    slot.sequence === sequence ? { ...slot, tombstoned: false } : slot,
+  );
+  const later = slots.filter((slot) => isVisible(slot) && slot.sequence > sequence);
   const entries = await mapLimited(later, (slot) => catalog.read(slot, signal), {
     limit: READS_AT_ONCE,
     ...withSignal(signal),
   });
-  return dependantsOf({ manifest, manifestSha256 }, entries);
+  return dependantsOf(sequence, withWholeChains(entries, slots));
 }
 
-function refuseDependants(
-  { manifest: { cloudsnapId } }: CloudsnapEntry,
-  dependants: readonly CloudsnapEntry[],
-): void {
+function refuseDependants(cloudsnapId: string, dependants: readonly CloudsnapEntry[]): void {
   if (dependants.length === 0) return;
   const ids = dependants.map(({ manifest }) => manifest.cloudsnapId);
   throw new CloudvolError(
@@ -97,35 +95,48 @@ function refuseDependants(
   );
 }
 
-async function removeObjects(
+/**
+ * Removes what is tombstoned. A child may have been published after the last look for dependants
+ * and before the tombstone stood; then the tombstone is withdrawn. A child that is published later
+ * than this look finds the tombstone: see CloudsnapUpload. So once the root is gone, what names
+ * this cloudsnap as its parent was never committed.
+ * @throws CloudvolError `cloudsnap/has-dependants` when the tombstone was withdrawn.
+ */
+async function finishDeletion(
   { store, catalog }: DeleteOptions,
   slot: Slot,
-  isHighest: boolean,
+  highest: number,
   signal?: AbortSignal,
 ): Promise<void> {
   const name = await readTombstone(store, slot, signal);
   // Another deletion of the same cloudsnap has come to its end.
   if (!name) return;
   const { snapName } = name;
-  const open = openKey(slot.clusterId, snapName);
+  const cloudsnapId = `${slot.clusterId}/${snapName}`;
   const keys: string[] = [];
-  for await (const { key } of store.list(
-    snapPrefix(slot.clusterId, snapName),
-    withSignal(signal),
-  )) {
-    keys.push(key);
-  }
+  const prefix = snapPrefix(slot.clusterId, snapName);
+  for await (const { key } of store.list(prefix, withSignal(signal))) keys.push(key);
   if (slot.manifest) {
     const { manifest } = await catalog.read(slot, signal);
-    requireListed(manifest.cloudsnapId, `${slot.clusterId}/${snapName}`, keys);
+    requireListed(manifest.cloudsnapId, cloudsnapId, keys);
   }
-  await store.delete(
-    keys.filter((key) => key !== open),
-    withSignal(signal),
-  );
-  await store.delete([slot.key], withSignal(signal));
-  await store.delete([open], withSignal(signal));
-  if (!isHighest) await store.delete([tombstoneKey(slot.key)], withSignal(signal));
+  const root = rootKey(slot.clusterId, snapName);
+  const dependants = await listDependants(catalog, slot, signal);
+  if (dependants.length > 0 && keys.includes(root)) {
+    await store.delete([tombstoneKey(slot.key)], withSignal(signal));
+    refuseDependants(cloudsnapId, dependants);
+  }
+  const open = openKey(slot.clusterId, snapName);
+  const rounds = [
+    [root],
+    keys.filter((key) => key !== root && key !== open),
+    [slot.key],
+    [open],
+    slot.sequence === highest ? [] : [tombstoneKey(slot.key)],
+  ];
+  for (const round of rounds) {
+    if (round.length > 0) await store.delete(round, withSignal(signal));
+  }
 }
 
 /**

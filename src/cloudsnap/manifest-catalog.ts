@@ -53,14 +53,23 @@ export class ManifestCatalog {
   }
 
   /** The slots of a cluster or of one volume, by key: volume, then sequence. */
-  slots(clusterId: ClusterId, volumeId?: VolumeId, signal?: AbortSignal): Promise<Slot[]> {
-    return this.#slotsBelow(manifestsPrefix(clusterId, volumeId), signal);
-  }
-
-  /** The slot of one manifest key; undefined when the number was never taken. One request. */
-  async slot(key: string, signal?: AbortSignal): Promise<Slot | undefined> {
-    const slots = await this.#slotsBelow(key, signal);
-    return slots.find((slot) => slot.key === key);
+  async slots(clusterId: ClusterId, volumeId?: VolumeId, signal?: AbortSignal): Promise<Slot[]> {
+    const prefix = manifestsPrefix(clusterId, volumeId);
+    const slots = new Map<string, Slot>();
+    for await (const info of this.#store.list(prefix, withSignal(signal))) {
+      const parsed = parseManifestKey(info.key);
+      if (!parsed) continue;
+      const { isTombstone, ...place } = parsed;
+      const key = isTombstone ? info.key.slice(0, info.key.lastIndexOf('.')) : info.key;
+      const known = slots.get(key);
+      slots.set(key, {
+        ...place,
+        key,
+        manifest: isTombstone ? known?.manifest : info,
+        tombstoned: isTombstone || (known?.tombstoned ?? false),
+      });
+    }
+    return [...slots.values()];
   }
 
   /**
@@ -94,24 +103,6 @@ export class ManifestCatalog {
       // Deleted since it was listed, which is no damage.
       throw hasCode(error, 'store/not-found') ? notFound(key) : error;
     }
-  }
-
-  async #slotsBelow(prefix: string, signal?: AbortSignal): Promise<Slot[]> {
-    const slots = new Map<string, Slot>();
-    for await (const info of this.#store.list(prefix, withSignal(signal))) {
-      const parsed = parseManifestKey(info.key);
-      if (!parsed) continue;
-      const { isTombstone, ...place } = parsed;
-      const key = isTombstone ? info.key.slice(0, info.key.lastIndexOf('.')) : info.key;
-      const known = slots.get(key);
-      slots.set(key, {
-        ...place,
-        key,
-        manifest: isTombstone ? known?.manifest : info,
-        tombstoned: isTombstone || (known?.tombstoned ?? false),
-      });
-    }
-    return [...slots.values()];
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Limiter } from '../base/limiter.ts';
 import { mapLimited } from '../base/map-limited.ts';
 import { parseCloudsnapId } from '../format/cloudsnap-id.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -13,6 +14,7 @@ import type {
   CloudsnapRepository,
   CloudsnapWriter,
 } from './cloudsnap-api.ts';
+import { parentKey, withWholeChains } from './chain.ts';
 import { deleteCloudsnap, listDependants } from './delete-cloudsnap.ts';
 import { IndexReader } from './index-reader.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
@@ -47,6 +49,8 @@ class StoreRepository implements CloudsnapRepository {
   readonly clusterId: ClusterId;
   readonly #options: Required<RepositoryOptions>;
   readonly #catalog: ManifestCatalog;
+  /** One at a time: each also finishes what others have begun. */
+  readonly #deletions = new Limiter(1);
 
   constructor(options: RepositoryOptions) {
     this.id = `${options.store.location}/${options.clusterId}`;
@@ -68,7 +72,8 @@ class StoreRepository implements CloudsnapRepository {
         (slot) => this.#readListed(slot, signal),
         { limit: READS_AT_ONCE, ...withSignal(signal) },
       );
-      entries.push(...found.filter((entry) => entry !== undefined).sort(byVolumeAndSequence));
+      const readable = found.filter((entry) => entry !== undefined);
+      entries.push(...withWholeChains(readable, slots).sort(byVolumeAndSequence));
     }
     return entries;
   }
@@ -77,11 +82,16 @@ class StoreRepository implements CloudsnapRepository {
     const name = parseCloudsnapId(cloudsnapId);
     if (!name) throw notFound(cloudsnapId);
     const key = manifestKey(name.clusterId, name.volumeId, name.sequence);
-    const slot = await this.#catalog.slot(key, signal);
-    if (!slot || !isVisible(slot)) throw notFound(cloudsnapId);
+    // The volume's, not only this one: an incremental is there only together with its parent.
+    const slots = await this.#catalog.slots(name.clusterId, name.volumeId, signal);
+    const visible = new Map(slots.filter(isVisible).map((each) => [each.key, each]));
+    const slot = visible.get(key);
+    if (!slot) throw notFound(cloudsnapId);
     const entry = await this.#catalog.read(slot, signal);
     // The number may have been taken by another writer's cloudsnap.
     if (entry.manifest.cloudsnapId !== cloudsnapId) throw notFound(cloudsnapId);
+    const parent = parentKey(entry.manifest);
+    if (parent !== undefined && !visible.has(parent)) throw notFound(cloudsnapId);
     return entry;
   }
 
@@ -95,11 +105,13 @@ class StoreRepository implements CloudsnapRepository {
   }
 
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]> {
-    return listDependants(this.#catalog, entry, signal);
+    const { clusterId, sequence, volume } = entry.manifest;
+    return listDependants(this.#catalog, { clusterId, volumeId: volume.id, sequence }, signal);
   }
 
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void> {
-    return deleteCloudsnap({ ...this.#options, catalog: this.#catalog }, entry, signal);
+    const options = { ...this.#options, catalog: this.#catalog };
+    return this.#deletions.run(() => deleteCloudsnap(options, entry, signal), signal);
   }
 
   /**

@@ -1,8 +1,10 @@
 import test from 'ava';
-import { CloudvolError } from '../../src/base/errors.ts';
+import { CloudvolError, hasCode } from '../../src/base/errors.ts';
 import { createLog } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import type { CloudsnapEntry } from '../../src/cloudsnap/cloudsnap-api.ts';
+import { manifestKey, tombstoneKey } from '../../src/cloudsnap/object-keys.ts';
+import { encodeTombstone } from '../../src/cloudsnap/tombstone.ts';
 import type { FaultRequest } from '../../src/store/layers/faults.ts';
 import { CloudsnapLab, ModelImage, contentOf, differingBlocks } from './cloudsnap-lab.ts';
 
@@ -197,3 +199,62 @@ test('a parent that is deleted while its child is made: one of the two draws bac
     }
   }
 });
+
+/** What a deletion leaves that is killed right after its tombstone. */
+async function entomb(lab: CloudsnapLab, { manifest }: CloudsnapEntry): Promise<void> {
+  const { cloudsnapId, clusterId, sequence, volume } = manifest;
+  const key = tombstoneKey(manifestKey(clusterId, volume.id, sequence));
+  await lab.disk.put(key, encodeTombstone(cloudsnapId, 1));
+}
+
+test('a deletion that was killed before it saw a new child is undone by the next', async (t) => {
+  const lab = await CloudsnapLab.open();
+  const points = await takePoints(lab, 'FiF');
+  const [parent, child, other] = points.map(({ entry }) => entry);
+  await entomb(lab, parent!);
+  t.deepEqual(await visibleIds(lab), [idOf(other!)], 'a child is not there without its parent');
+  await t.throwsAsync(lab.repository.find(idOf(child!)), { code: 'cloudsnap/not-found' });
+  await lab.repository.delete(other!);
+  t.deepEqual(await visibleIds(lab), [idOf(parent!), idOf(child!)]);
+  t.deepEqual(await checkContents(lab, points.slice(0, 2)), []);
+});
+
+test('once the root is gone a deletion is finished, whatever names it as its parent', async (t) => {
+  const lab = await CloudsnapLab.open();
+  const points = await takePoints(lab, 'FiF');
+  const [parent, , other] = points.map(({ entry }) => entry);
+  await entomb(lab, parent!);
+  await lab.disk.delete([`${idOf(parent!)}/root`]);
+  await lab.repository.delete(other!);
+  t.deepEqual(await visibleIds(lab), []);
+  t.deepEqual(await lab.keys(prefixOf(parent!)), []);
+});
+
+for (const kind of ['none', 'error'] as const) {
+  test(`a child put after its parent has gone is not there (look: ${kind})`, async (t) => {
+    const lab = await CloudsnapLab.open();
+    const image = new ModelImage(20);
+    image.change(seededRandom(1), 20);
+    const grandparent = await lab.backUp(image, null);
+    const parent = await lab.backUp(image, grandparent);
+    image.change(seededRandom(2), 20);
+    lab.faults = ({ verb, key }) => {
+      if (verb === 'put' && key.endsWith('/0000000003')) return { kind: 'none', latencyMs: 10 };
+      return { kind: verb === 'head' && key.endsWith('2.deleted') ? kind : 'none' };
+    };
+    const upload = lab.upload(image, parent, image.dirty).catch((error: unknown) => error);
+    await lab.clock.untilSleeping();
+    const { faults } = lab;
+    lab.faults = () => ({ kind: 'none' });
+    await (await lab.another()).delete(parent);
+    lab.faults = faults;
+    await lab.clock.advance(10);
+    const code = kind === 'none' ? 'cloudsnap/parent-missing' : 'store/unavailable';
+    t.true(hasCode(await upload, code));
+    lab.faults = () => ({ kind: 'none' });
+    t.deepEqual(await visibleIds(lab), [idOf(grandparent)]);
+    const next = await lab.backUp(image, null);
+    t.is(next.manifest.sequence, 4);
+    t.deepEqual(await visibleIds(lab), [idOf(grandparent), idOf(next)]);
+  });
+}
