@@ -3,7 +3,8 @@
 #include "binding/codec_binding.h"
 #include "binding/overlay_binding.h"
 
-// The addon is context-aware and keeps no process-wide state: each environment gets its own exports.
+// The addon is context-aware and keeps no process-wide state: each environment gets its own
+// exports.
 NAPI_MODULE_INIT() {
   if (InitCodec(env, exports) == nullptr) return nullptr;
   return InitOverlay(env, exports);

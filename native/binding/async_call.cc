@@ -67,8 +67,8 @@ napi_value MakeError(napi_env env, int error, const char* what_failed) {
   return result;
 }
 
-napi_value RunAsync(napi_env env, std::initializer_list<napi_value> pinned, std::function<void()> execute,
-                    std::function<napi_value(napi_env)> convert) {
+napi_value RunAsync(napi_env env, std::initializer_list<napi_value> pinned,
+                    std::function<void()> execute, std::function<napi_value(napi_env)> convert) {
   auto call = std::make_unique<Call>();
   call->execute = std::move(execute);
   call->convert = std::move(convert);
@@ -76,13 +76,15 @@ napi_value RunAsync(napi_env env, std::initializer_list<napi_value> pinned, std:
   Check(napi_create_promise(env, &call->deferred, &promise), "no promise could be made");
   Check(napi_create_string_utf8(env, "cloudvol", NAPI_AUTO_LENGTH, &name), "no name could be made");
   for (napi_value value : pinned) {
-    // An optional argument that was left out: no memory to keep, and no reference can be made to it.
+    // An optional argument that was left out: no memory to keep, and no reference can be made to
+    // it.
     if (IsUndefined(env, value)) continue;
     napi_ref ref = nullptr;
     Check(napi_create_reference(env, value, 1, &ref), "a value cannot be kept");
     call->pinned.push_back(ref);
   }
-  Check(napi_create_async_work(env, nullptr, name, Execute, Complete, call.get(), &call->work), "no work could be made");
+  Check(napi_create_async_work(env, nullptr, name, Execute, Complete, call.get(), &call->work),
+        "no work could be made");
   Check(napi_queue_async_work(env, call->work), "the work cannot be queued");
   call.release();  // Complete owns it now
   return promise;

@@ -1,4 +1,5 @@
-// A JavaScript object that holds a shared_ptr<T>. Closed handles hold nothing; calls on them fail with EBADF.
+// A JavaScript object that holds a shared_ptr<T>. Closed handles hold nothing; calls on them fail
+// with EBADF.
 #pragma once
 
 #include <node_api.h>
@@ -21,8 +22,11 @@ napi_value MakeHandle(napi_env env, std::shared_ptr<T> pointer) {
   Check(napi_create_object(env, &object), "no object could be made");
   Check(napi_type_tag_object(env, object, &kTypeTag<T>), "the object cannot be tagged");
   auto holder = std::make_unique<std::shared_ptr<T>>(std::move(pointer));
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<T>*>(data); };
-  Check(napi_wrap(env, object, holder.get(), finalize, nullptr, nullptr), "the object cannot be wrapped");
+  const auto finalize = [](napi_env, void* data, void*) {
+    delete static_cast<std::shared_ptr<T>*>(data);
+  };
+  Check(napi_wrap(env, object, holder.get(), finalize, nullptr, nullptr),
+        "the object cannot be wrapped");
   holder.release();
   return object;
 }
@@ -30,7 +34,8 @@ napi_value MakeHandle(napi_env env, std::shared_ptr<T> pointer) {
 template <typename T>
 std::shared_ptr<T>& HandleSlot(napi_env env, napi_value object) {
   bool tagged = false;
-  Check(napi_check_object_type_tag(env, object, &kTypeTag<T>, &tagged), "a native handle is wanted");
+  Check(napi_check_object_type_tag(env, object, &kTypeTag<T>, &tagged),
+        "a native handle is wanted");
   if (!tagged) throw BadArgument("a native handle of another kind is wanted");
   void* data = nullptr;
   Check(napi_unwrap(env, object, &data), "a native handle is wanted");

@@ -1,5 +1,6 @@
-// Conversions between JavaScript values and those of core/. Every reader throws BadArgument, which the entry points turn
-// into a TypeError: the typed face in src/native.ts is the only caller, so a wrong type is a defect of ours.
+// Conversions between JavaScript values and those of core/. Every reader throws BadArgument, which
+// the entry points turn into a TypeError: the typed face in src/native.ts is the only caller, so a
+// wrong type is a defect of ours.
 #pragma once
 
 #include <node_api.h>
@@ -28,7 +29,8 @@ inline uint64_t ToUint64(napi_env env, napi_value value) {
   double number = 0;
   Check(napi_get_value_double(env, value, &number), "a number is wanted");
   // Integers up to 2^53 are exact in a double.
-  if (!(number >= 0 && number <= 9007199254740992.0) || number != static_cast<double>(static_cast<uint64_t>(number))) {
+  if (!(number >= 0 && number <= 9007199254740992.0) ||
+      number != static_cast<double>(static_cast<uint64_t>(number))) {
     throw BadArgument("a whole number from 0 to 2^53 is wanted");
   }
   return static_cast<uint64_t>(number);
@@ -44,7 +46,8 @@ inline std::string ToString(napi_env env, napi_value value) {
   size_t length = 0;
   Check(napi_get_value_string_utf8(env, value, nullptr, 0, &length), "a string is wanted");
   std::string text(length, '\0');
-  Check(napi_get_value_string_utf8(env, value, text.data(), length + 1, &length), "a string is wanted");
+  Check(napi_get_value_string_utf8(env, value, text.data(), length + 1, &length),
+        "a string is wanted");
   return text;
 }
 
@@ -64,7 +67,8 @@ inline std::span<std::byte> ToBytes(napi_env env, napi_value value) {
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
-  Check(napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr), "a Uint8Array is wanted");
+  Check(napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr),
+        "a Uint8Array is wanted");
   if (type != napi_uint8_array) throw BadArgument("a Uint8Array is wanted");
   return {static_cast<std::byte*>(data), length};
 }

@@ -25,8 +25,8 @@ struct OpenOverlay {
 
 struct ServedFuse {
   ~ServedFuse() {
-    // A session that still serves when the process ends has threads inside read(2), which only unmounting ends: it is
-    // left to the kernel.
+    // A session that still serves when the process ends has threads inside read(2), which only
+    // unmounting ends: it is left to the kernel.
     if (!*closed) (void)new std::shared_ptr<FuseSession>(session);
   }
   std::shared_ptr<std::atomic<bool>> closed = std::make_shared<std::atomic<bool>>(false);
@@ -46,7 +46,8 @@ template <size_t N>
 std::array<napi_value, N> Arguments(napi_env env, napi_callback_info info) {
   std::array<napi_value, N> values{};
   size_t count = N;
-  Check(napi_get_cb_info(env, info, &count, values.data(), nullptr, nullptr), "arguments are wanted");
+  Check(napi_get_cb_info(env, info, &count, values.data(), nullptr, nullptr),
+        "arguments are wanted");
   return values;
 }
 
@@ -104,7 +105,8 @@ napi_value CloseOverlayCall(napi_env env, napi_callback_info info) {
   });
 }
 
-// readOverlay(handle, offset, target) → Promise<Extent | undefined>: the extent is absent and nothing was read
+// readOverlay(handle, offset, target) → Promise<Extent | undefined>: the extent is absent and
+// nothing was read
 napi_value ReadCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, offset_value, target_value] = Arguments<3>(env, info);
@@ -114,7 +116,9 @@ napi_value ReadCall(napi_env env, napi_callback_info info) {
     auto outcome = std::make_shared<Outcome>();
     return RunAsync(
         env, {target_value},
-        [=] { Require((*outcome = opened->overlay->Read(offset, target)).error, "read the volume"); },
+        [=] {
+          Require((*outcome = opened->overlay->Read(offset, target)).error, "read the volume");
+        },
         [=](napi_env inner) { return FromOptionalRun(inner, outcome->absent); });
   });
 }
@@ -128,7 +132,9 @@ napi_value WriteCall(napi_env env, napi_callback_info info) {
     auto outcome = std::make_shared<Outcome>();
     return RunAsync(
         env, {source_value},
-        [=] { Require((*outcome = opened->overlay->Write(offset, source)).error, "write the volume"); },
+        [=] {
+          Require((*outcome = opened->overlay->Write(offset, source)).error, "write the volume");
+        },
         [=](napi_env inner) { return FromOptionalRun(inner, outcome->absent); });
   });
 }
@@ -141,7 +147,10 @@ napi_value ZeroCall(napi_env env, napi_callback_info info) {
     const uint64_t length = ToUint64(env, length_value);
     auto outcome = std::make_shared<Outcome>();
     return RunAsync(
-        env, {}, [=] { Require((*outcome = opened->overlay->Zero(offset, length)).error, "zero the volume"); },
+        env, {},
+        [=] {
+          Require((*outcome = opened->overlay->Zero(offset, length)).error, "zero the volume");
+        },
         [=](napi_env inner) { return FromOptionalRun(inner, outcome->absent); });
   });
 }
@@ -154,7 +163,8 @@ napi_value FlushCall(napi_env env, napi_callback_info info) {
   });
 }
 
-// populateOverlay(handle, firstBlock, blockCount, data | undefined) → Promise<void>; wakes who waits for the blocks
+// populateOverlay(handle, firstBlock, blockCount, data | undefined) → Promise<void>; wakes who
+// waits for the blocks
 napi_value PopulateCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, first, count, data_value] = Arguments<4>(env, info);
@@ -163,7 +173,8 @@ napi_value PopulateCall(napi_env env, napi_callback_info info) {
     const std::byte* data = nullptr;
     if (!IsUndefined(env, data_value)) {
       const auto bytes = ToBytes(env, data_value);
-      if (bytes.size() != run.count * opened->overlay->block_bytes()) throw BadArgument("data of the run's size is wanted");
+      if (bytes.size() != run.count * opened->overlay->block_bytes())
+        throw BadArgument("data of the run's size is wanted");
       data = bytes.data();
     }
     return RunAsync(env, {data_value}, [=] {
@@ -178,7 +189,8 @@ napi_value FailMissesCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, first, count, error] = Arguments<4>(env, info);
     FromHandle<OpenOverlay>(env, handle)
-        ->misses->Failed({ToUint64(env, first), ToUint64(env, count)}, static_cast<int>(ToUint64(env, error)));
+        ->misses->Failed({ToUint64(env, first), ToUint64(env, count)},
+                         static_cast<int>(ToUint64(env, error)));
     return Undefined(env);
   });
 }
@@ -187,7 +199,8 @@ napi_value NextAbsentCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, from, max] = Arguments<3>(env, info);
     const auto opened = FromHandle<OpenOverlay>(env, handle);
-    return FromOptionalRun(env, opened->overlay->NextAbsent(ToUint64(env, from), ToUint64(env, max)));
+    return FromOptionalRun(env,
+                           opened->overlay->NextAbsent(ToUint64(env, from), ToUint64(env, max)));
   });
 }
 
@@ -207,7 +220,8 @@ napi_value ReportCall(napi_env env, napi_callback_info info) {
   });
 }
 
-// --- views ----------------------------------------------------------------------------------------------------------
+// --- views
+// ----------------------------------------------------------------------------------------------------------
 
 napi_value FreezeCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
@@ -234,16 +248,22 @@ napi_value ReadViewCall(napi_env env, napi_callback_info info) {
     const auto view = FromHandle<FrozenView>(env, view_value);
     const BlockRun run = {ToUint64(env, first), ToUint64(env, count)};
     const auto target = ToBytes(env, target_value);
-    if (target.size() < run.count * opened->overlay->block_bytes()) throw BadArgument("a larger target is wanted");
+    if (target.size() < run.count * opened->overlay->block_bytes())
+      throw BadArgument("a larger target is wanted");
     auto absent = std::make_shared<std::vector<BlockRun>>();
     return RunAsync(
         env, {target_value},
-        [=] { Require(opened->overlay->ReadView(*view, run, target.data(), *absent), "read a view of the volume"); },
+        [=] {
+          Require(opened->overlay->ReadView(*view, run, target.data(), *absent),
+                  "read a view of the volume");
+        },
         [=](napi_env inner) {
           napi_value array = nullptr;
-          Check(napi_create_array_with_length(inner, absent->size(), &array), "no array could be made");
+          Check(napi_create_array_with_length(inner, absent->size(), &array),
+                "no array could be made");
           for (uint32_t index = 0; index < absent->size(); ++index) {
-            Check(napi_set_element(inner, array, index, FromRun(inner, (*absent)[index])), "the array cannot be set");
+            Check(napi_set_element(inner, array, index, FromRun(inner, (*absent)[index])),
+                  "the array cannot be set");
           }
           return array;
         });
@@ -293,14 +313,16 @@ napi_value EndViewCall(napi_env env, napi_callback_info info) {
   });
 }
 
-// --- deltas ---------------------------------------------------------------------------------------------------------
+// --- deltas
+// ---------------------------------------------------------------------------------------------------------
 
 napi_value SaveDeltaCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, path_value] = Arguments<2>(env, info);
     const auto opened = FromHandle<OpenOverlay>(env, handle);
     const std::string path = ToString(env, path_value);
-    return RunAsync(env, {}, [=] { Require(opened->overlay->SaveDelta(path), "save the dirty bits"); });
+    return RunAsync(env, {},
+                    [=] { Require(opened->overlay->SaveDelta(path), "save the dirty bits"); });
   });
 }
 
@@ -324,9 +346,11 @@ napi_value MergeDeltasCall(napi_env env, napi_callback_info info) {
   });
 }
 
-// --- FUSE -----------------------------------------------------------------------------------------------------------
+// --- FUSE
+// -----------------------------------------------------------------------------------------------------------
 
-// serveFuse(handle, fd, threads, onClosed) → session; the descriptor is taken over (a duplicate of it is used)
+// serveFuse(handle, fd, threads, onClosed) → session; the descriptor is taken over (a duplicate of
+// it is used)
 napi_value ServeFuseCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, fd_value, threads, on_closed] = Arguments<4>(env, info);
@@ -334,17 +358,21 @@ napi_value ServeFuseCall(napi_env env, napi_callback_info info) {
     UniqueFd device(static_cast<int>(ToUint64(env, fd_value)));
     auto callback = std::make_shared<JsCallback>(env, on_closed);
     auto served = std::make_shared<ServedFuse>();
-    served->session = std::make_shared<FuseSession>(
-        std::move(device), opened->overlay, opened->misses, static_cast<unsigned>(ToUint64(env, threads)),
-        [callback, closed = served->closed](int error) {
-          *closed = true;
-          callback->Call([error](napi_env inner) { return FromUint64(inner, static_cast<uint64_t>(error)); });
-        });
+    served->session =
+        std::make_shared<FuseSession>(std::move(device), opened->overlay, opened->misses,
+                                      static_cast<unsigned>(ToUint64(env, threads)),
+                                      [callback, closed = served->closed](int error) {
+                                        *closed = true;
+                                        callback->Call([error](napi_env inner) {
+                                          return FromUint64(inner, static_cast<uint64_t>(error));
+                                        });
+                                      });
     return MakeHandle(env, served);
   });
 }
 
-// endFuse(session) → Promise<void>: waits for the threads of a session whose connection is gone or never came about
+// endFuse(session) → Promise<void>: waits for the threads of a session whose connection is gone or
+// never came about
 napi_value EndFuseCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [session_value] = Arguments<1>(env, info);
@@ -365,21 +393,23 @@ napi_value EndFuseCall(napi_env env, napi_callback_info info) {
 napi_value InitOverlay(napi_env env, napi_value exports) {
   using namespace cloudvol::binding;
   const auto method = [](const char* name, napi_callback call) {
-    return napi_property_descriptor{name, nullptr, call, nullptr, nullptr, nullptr, napi_enumerable, nullptr};
+    return napi_property_descriptor{name,    nullptr,         call,   nullptr, nullptr,
+                                    nullptr, napi_enumerable, nullptr};
   };
   const std::array methods = {
-      method("openOverlay", OpenOverlayCall),   method("closeOverlay", CloseOverlayCall),
-      method("readOverlay", ReadCall),          method("writeOverlay", WriteCall),
-      method("zeroOverlay", ZeroCall),          method("flushOverlay", FlushCall),
-      method("populateOverlay", PopulateCall),  method("failMisses", FailMissesCall),
-      method("nextAbsent", NextAbsentCall),     method("reportOverlay", ReportCall),
-      method("freezeOverlay", FreezeCall),      method("readView", ReadViewCall),
-      method("nextPlanned", NextPlannedCall),   method("plannedBlocks", PlannedBlocksCall),
-      method("forgetPlanned", ForgetCall),      method("endView", EndViewCall),
-      method("saveDelta", SaveDeltaCall),       method("dropLive", DropLiveCall),
-      method("mergeDeltas", MergeDeltasCall),
-      method("serveFuse", ServeFuseCall),       method("endFuse", EndFuseCall),
+      method("openOverlay", OpenOverlayCall),  method("closeOverlay", CloseOverlayCall),
+      method("readOverlay", ReadCall),         method("writeOverlay", WriteCall),
+      method("zeroOverlay", ZeroCall),         method("flushOverlay", FlushCall),
+      method("populateOverlay", PopulateCall), method("failMisses", FailMissesCall),
+      method("nextAbsent", NextAbsentCall),    method("reportOverlay", ReportCall),
+      method("freezeOverlay", FreezeCall),     method("readView", ReadViewCall),
+      method("nextPlanned", NextPlannedCall),  method("plannedBlocks", PlannedBlocksCall),
+      method("forgetPlanned", ForgetCall),     method("endView", EndViewCall),
+      method("saveDelta", SaveDeltaCall),      method("dropLive", DropLiveCall),
+      method("mergeDeltas", MergeDeltasCall),  method("serveFuse", ServeFuseCall),
+      method("endFuse", EndFuseCall),
   };
-  if (napi_define_properties(env, exports, methods.size(), methods.data()) != napi_ok) return nullptr;
+  if (napi_define_properties(env, exports, methods.size(), methods.data()) != napi_ok)
+    return nullptr;
   return exports;
 }

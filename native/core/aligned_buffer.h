@@ -1,4 +1,5 @@
-// Memory for direct I/O: page-aligned, and touched when it is made, so that the write path never waits for a page.
+// Memory for direct I/O: page-aligned, and touched when it is made, so that the write path never
+// waits for a page.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ constexpr size_t kPageBytes = 4096;
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(size_t bytes) : bytes_((bytes + kPageBytes - 1) / kPageBytes * kPageBytes) {
+  explicit AlignedBuffer(size_t bytes)
+      : bytes_((bytes + kPageBytes - 1) / kPageBytes * kPageBytes) {
     data_.reset(static_cast<std::byte*>(std::aligned_alloc(kPageBytes, bytes_)));
     if (!data_) throw std::bad_alloc();
     std::memset(data_.get(), 0, bytes_);

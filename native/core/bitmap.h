@@ -1,5 +1,5 @@
-// Bits over memory that somebody else owns. Every operation on a word is atomic, so that threads may set bits beside each
-// other and a reader sees each bit either before or after.
+// Bits over memory that somebody else owns. Every operation on a word is atomic, so that threads
+// may set bits beside each other and a reader sees each bit either before or after.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,8 @@ class Bitmap {
   void Set(uint64_t bit) { SetRange(bit, 1); }
   void Clear(uint64_t bit) { ClearRange(bit, 1); }
 
-  // True when a bit was set that was clear before. Words that hold every bit already are not written (no cache traffic).
+  // True when a bit was set that was clear before. Words that hold every bit already are not
+  // written (no cache traffic).
   bool SetRange(uint64_t first, uint64_t count) {
     bool changed = false;
     ForWords(first, count, [&](uint64_t word, uint64_t mask) {
@@ -44,11 +45,13 @@ class Bitmap {
   }
 
   bool All(uint64_t first, uint64_t count) const {
-    return ForWords(first, count, [&](uint64_t word, uint64_t mask) { return (Load(word) & mask) == mask; });
+    return ForWords(first, count,
+                    [&](uint64_t word, uint64_t mask) { return (Load(word) & mask) == mask; });
   }
 
   bool Any(uint64_t first, uint64_t count) const {
-    return !ForWords(first, count, [&](uint64_t word, uint64_t mask) { return (Load(word) & mask) == 0; });
+    return !ForWords(first, count,
+                     [&](uint64_t word, uint64_t mask) { return (Load(word) & mask) == 0; });
   }
 
   uint64_t Count() const {
@@ -76,7 +79,8 @@ class Bitmap {
  private:
   std::atomic_ref<uint64_t> Ref(uint64_t word) { return std::atomic_ref<uint64_t>(words_[word]); }
 
-  // Calls visit(word, mask) for each word of the range until it returns false; says whether it never did.
+  // Calls visit(word, mask) for each word of the range until it returns false; says whether it
+  // never did.
   template <typename Visit>
   static bool ForWords(uint64_t first, uint64_t count, Visit visit) {
     const uint64_t end = first + count;

@@ -59,7 +59,8 @@ DataFile DataFile::Open(const std::string& path, uint64_t size_bytes, bool creat
   if (fstat(file.fd_.get(), &info) != 0) ThrowErrno("stat " + path);
   if (static_cast<uint64_t>(info.st_size) != size_bytes) {
     if (!create) throw Failure(EINVAL, path + " does not have the size of its volume");
-    if (ftruncate(file.fd_.get(), static_cast<off_t>(size_bytes)) != 0) ThrowErrno("extend " + path);
+    if (ftruncate(file.fd_.get(), static_cast<off_t>(size_bytes)) != 0)
+      ThrowErrno("extend " + path);
   }
   file.size_bytes_ = size_bytes;
   return file;
@@ -101,7 +102,8 @@ int DataFile::Read(uint64_t offset, std::span<std::byte> target) const {
 
 int DataFile::Write(uint64_t offset, std::span<const std::byte> source) const {
   if (IsAligned(offset, source.size()) && MemoryAligned(source.data())) {
-    // pwrite does not change the memory; the shared loop wants one pointer type for both directions.
+    // pwrite does not change the memory; the shared loop wants one pointer type for both
+    // directions.
     return TransferAligned(true, offset, const_cast<std::byte*>(source.data()), source.size());
   }
   while (!source.empty()) {
@@ -115,7 +117,8 @@ int DataFile::Write(uint64_t offset, std::span<const std::byte> source) const {
     }
     if (skip + piece != span && (skip == 0 || span > alignment_)) {
       const size_t last = span - alignment_;
-      if (const int error = TransferAligned(false, start + last, bounce + last, alignment_)) return error;
+      if (const int error = TransferAligned(false, start + last, bounce + last, alignment_))
+        return error;
     }
     std::memcpy(bounce + skip, source.data(), piece);
     if (const int error = TransferAligned(true, start, bounce, span)) return error;
@@ -127,8 +130,8 @@ int DataFile::Write(uint64_t offset, std::span<const std::byte> source) const {
 
 int DataFile::Zero(uint64_t offset, uint64_t length) const {
   if (length == 0) return 0;
-  while (fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                   static_cast<off_t>(length)) != 0) {
+  while (fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                   static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
     if (errno == EINTR) continue;
     if (errno != EOPNOTSUPP) return errno;
     // No holes on this file system: zeros are written, which keeps the promise if not the space.

@@ -28,12 +28,13 @@ struct Page {
 static_assert(sizeof(Page) == kPageBytes);
 
 uint32_t ChecksumOf(const Page& page) {
-  return Crc32c(reinterpret_cast<const std::byte*>(&page) + sizeof page.crc, sizeof page - sizeof page.crc);
+  return Crc32c(reinterpret_cast<const std::byte*>(&page) + sizeof page.crc,
+                sizeof page - sizeof page.crc);
 }
 
 bool IsValid(const Page& page, uint64_t index, uint64_t tag) {
-  return page.magic == kPageMagic && page.index == index && page.tag == tag && page.generation != 0 &&
-         page.crc == ChecksumOf(page);
+  return page.magic == kPageMagic && page.index == index && page.tag == tag &&
+         page.generation != 0 && page.crc == ChecksumOf(page);
 }
 
 // A name is durable when its folder is.
@@ -65,7 +66,8 @@ DurableBits DurableBits::Create(const std::string& path, uint64_t bits, uint64_t
   DurableBits durable = OpenWith(path, bits, tag, O_CREAT | O_TRUNC);
   const off_t bytes = static_cast<off_t>(PagesFor(bits) * 2 * kPageBytes);
   // Reserved now, so that a full disk is an error here and not the end of a later flush.
-  if (const int error = posix_fallocate(durable.fd_.get(), 0, bytes)) throw Failure(error, "extend " + path);
+  if (const int error = posix_fallocate(durable.fd_.get(), 0, bytes))
+    throw Failure(error, "extend " + path);
   return durable;
 }
 
@@ -77,16 +79,20 @@ void DurableBits::LoadInto(Bitmap& target) {
   Page slots[2];
   for (uint64_t index = 0; index < PagesFor(bits_); ++index) {
     std::memset(slots, 0, sizeof slots);
-    if (pread(fd_.get(), slots, sizeof slots, SlotOffset(index, 0)) < 0) ThrowErrno("read " + path_);
+    if (pread(fd_.get(), slots, sizeof slots, SlotOffset(index, 0)) < 0)
+      ThrowErrno("read " + path_);
     const Page* newest = nullptr;
     for (const Page& page : slots) {
-      if (IsValid(page, index, tag_) && (!newest || page.generation > newest->generation)) newest = &page;
+      if (IsValid(page, index, tag_) && (!newest || page.generation > newest->generation))
+        newest = &page;
     }
-    if (!newest) throw Failure(EBADMSG, path_ + " has no valid copy of page " + std::to_string(index));
+    if (!newest)
+      throw Failure(EBADMSG, path_ + " has no valid copy of page " + std::to_string(index));
     generations_[index] = newest->generation;
     const uint64_t first = index * kWordsPerPage;
     const uint64_t end = std::min(first + kWordsPerPage, target.word_count());
-    for (uint64_t word = first; word < end; ++word) target.OrWord(word, newest->words[word - first]);
+    for (uint64_t word = first; word < end; ++word)
+      target.OrWord(word, newest->words[word - first]);
   }
 }
 
@@ -144,7 +150,8 @@ int SaveBits(const std::string& path, const Bitmap& bits, uint64_t tag) {
   return error;
 }
 
-void MergeBits(const std::vector<std::string>& sources, const std::string& target, uint64_t bits, uint64_t tag) {
+void MergeBits(const std::vector<std::string>& sources, const std::string& target, uint64_t bits,
+               uint64_t tag) {
   std::vector<uint64_t> words(Bitmap::WordsFor(bits));
   Bitmap merged(words.data(), bits);
   for (const std::string& source : sources) DurableBits::Open(source, bits, tag).LoadInto(merged);

@@ -55,11 +55,14 @@ struct FuseSession::Request {
   }
 };
 
-// A READ, WRITE or FALLOCATE that waits for absent blocks: it owns what it needs to be performed again.
+// A READ, WRITE or FALLOCATE that waits for absent blocks: it owns what it needs to be performed
+// again.
 class FuseSession::Parked : public ParkedRequest {
  public:
   Parked(FuseSession& session, const Request& request)
-      : session_(session), copy_(request.body, request.body + request.body_bytes), request_(request) {
+      : session_(session),
+        copy_(request.body, request.body + request.body_bytes),
+        request_(request) {
     request_.body = copy_.data();
   }
   void Resume() override {
@@ -75,8 +78,9 @@ class FuseSession::Parked : public ParkedRequest {
   Request request_;
 };
 
-FuseSession::FuseSession(UniqueFd device, std::shared_ptr<Overlay> overlay, std::shared_ptr<MissQueue> misses,
-                         unsigned threads, std::function<void(int)> closed)
+FuseSession::FuseSession(UniqueFd device, std::shared_ptr<Overlay> overlay,
+                         std::shared_ptr<MissQueue> misses, unsigned threads,
+                         std::function<void(int)> closed)
     : overlay_(std::move(overlay)),
       misses_(std::move(misses)),
       thread_count_(std::max(threads, 1u)),
@@ -103,7 +107,8 @@ void FuseSession::OnThreadEnd(int error) {
   if (--running_ == 0) closed_(end_error_);
 }
 
-// --- the threads ----------------------------------------------------------------------------------------------------
+// --- the threads
+// ----------------------------------------------------------------------------------------------------
 
 void FuseSession::ServeFirst() {
   const AlignedBuffer buffer(kBufferBytes);
@@ -116,8 +121,11 @@ void FuseSession::ServeFirst() {
       continue;
     }
     if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (length < static_cast<ssize_t>(sizeof(fuse_in_header))) return OnThreadEnd(abandoned_ ? 0 : errno);
-    Request request{fd, {}, buffer.data() + kRequestAt + sizeof(fuse_in_header),
+    if (length < static_cast<ssize_t>(sizeof(fuse_in_header)))
+      return OnThreadEnd(abandoned_ ? 0 : errno);
+    Request request{fd,
+                    {},
+                    buffer.data() + kRequestAt + sizeof(fuse_in_header),
                     static_cast<size_t>(length) - sizeof(fuse_in_header)};
     std::memcpy(&request.header, buffer.data() + kRequestAt, sizeof request.header);
     if (request.header.opcode != FUSE_INIT) {
@@ -142,7 +150,8 @@ void FuseSession::StartOtherThreads() {
     UniqueFd clone(open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!clone) ThrowErrno("open /dev/fuse");
     uint32_t original = static_cast<uint32_t>(devices_[0].get());
-    if (ioctl(clone.get(), FUSE_DEV_IOC_CLONE, &original) != 0) ThrowErrno("clone the FUSE descriptor");
+    if (ioctl(clone.get(), FUSE_DEV_IOC_CLONE, &original) != 0)
+      ThrowErrno("clone the FUSE descriptor");
     devices_.push_back(std::move(clone));
     ++running_;
     others_.emplace_back([this, fd = devices_.back().get()] { Serve(fd); });
@@ -170,9 +179,11 @@ bool FuseSession::ServeOne(int fd, const AlignedBuffer& buffer, int& error) {
     error = EPROTO;
     return false;
   }
-  Request request{fd, {}, start + sizeof(fuse_in_header), static_cast<size_t>(length) - sizeof(fuse_in_header)};
+  Request request{
+      fd, {}, start + sizeof(fuse_in_header), static_cast<size_t>(length) - sizeof(fuse_in_header)};
   std::memcpy(&request.header, start, sizeof request.header);
-  // The page after a READ's headers, where a WRITE's payload would lie, takes the bytes that are read.
+  // The page after a READ's headers, where a WRITE's payload would lie, takes the bytes that are
+  // read.
   Handle(request, buffer.data() + kPageBytes);
   return true;
 }
@@ -192,8 +203,8 @@ bool FuseSession::NegotiateInit(const Request& request) {
     return false;
   }
   const uint64_t offered = in.flags | (in.flags & fuse::kInitExt ? uint64_t{in.flags2} << 32 : 0);
-  const uint64_t wanted = FUSE_ASYNC_READ | FUSE_ASYNC_DIO | FUSE_BIG_WRITES | FUSE_MAX_PAGES | fuse::kInitExt |
-                          fuse::kHasResend;
+  const uint64_t wanted = FUSE_ASYNC_READ | FUSE_ASYNC_DIO | FUSE_BIG_WRITES | FUSE_MAX_PAGES |
+                          fuse::kInitExt | fuse::kHasResend;
   const uint64_t agreed = offered & wanted;
   out.flags = static_cast<uint32_t>(agreed);
   out.flags2 = static_cast<uint32_t>(agreed >> 32);
@@ -207,7 +218,8 @@ bool FuseSession::NegotiateInit(const Request& request) {
   return true;
 }
 
-// --- the requests ---------------------------------------------------------------------------------------------------
+// --- the requests
+// ---------------------------------------------------------------------------------------------------
 
 void FuseSession::Handle(const Request& request, std::byte* scratch) {
   switch (request.header.opcode) {
@@ -237,12 +249,14 @@ void FuseSession::Handle(const Request& request, std::byte* scratch) {
     case FUSE_BATCH_FORGET:
       return;  // have no reply
     default:
-      // INTERRUPT among them: the kernel then sends no more. An operation once begun is always finished.
+      // INTERRUPT among them: the kernel then sends no more. An operation once begun is always
+      // finished.
       return Reply(request.fd, request.header.unique, ENOSYS);
   }
 }
 
-// The requests that may meet absent blocks; called again, from the miss queue, when those have come.
+// The requests that may meet absent blocks; called again, from the miss queue, when those have
+// come.
 void FuseSession::Perform(const Request& request, std::byte* scratch) {
   const uint64_t size = overlay_->size_bytes();
   switch (request.header.opcode) {
@@ -258,10 +272,12 @@ void FuseSession::Perform(const Request& request, std::byte* scratch) {
         return Reply(request.fd, request.header.unique, EINVAL);
       }
       // The size is fixed: a write that would extend the file is refused whole.
-      if (in.offset > size || in.size > size - in.offset) return Reply(request.fd, request.header.unique, ENOSPC);
+      if (in.offset > size || in.size > size - in.offset)
+        return Reply(request.fd, request.header.unique, ENOSPC);
       fuse_write_out out = {};
       out.size = in.size;
-      return Finish(request, overlay_->Write(in.offset, {request.body + sizeof in, in.size}), &out, sizeof out);
+      return Finish(request, overlay_->Write(in.offset, {request.body + sizeof in, in.size}), &out,
+                    sizeof out);
     }
     default:
       return HandleFallocate(request);
@@ -279,8 +295,10 @@ void FuseSession::HandleFallocate(const Request& request) {
   Finish(request, overlay_->Zero(in.offset, std::min(in.length, size - in.offset)), nullptr, 0);
 }
 
-void FuseSession::Finish(const Request& request, const Outcome& outcome, const void* body, size_t length) {
-  if (outcome.IsAbsent()) return misses_->Park(outcome.absent, std::make_unique<Parked>(*this, request));
+void FuseSession::Finish(const Request& request, const Outcome& outcome, const void* body,
+                         size_t length) {
+  if (outcome.IsAbsent())
+    return misses_->Park(outcome.absent, std::make_unique<Parked>(*this, request));
   if (outcome.error) return Reply(request.fd, request.header.unique, outcome.error);
   Reply(request.fd, request.header.unique, 0, body, length);
 }
@@ -323,10 +341,12 @@ void FuseSession::HandleStatfs(const Request& request) const {
 
 void FuseSession::HandleLseek(const Request& request) const {
   const auto in = request.As<fuse_lseek_in>();
-  if (in.whence != SEEK_DATA && in.whence != SEEK_HOLE) return Reply(request.fd, request.header.unique, EINVAL);
+  if (in.whence != SEEK_DATA && in.whence != SEEK_HOLE)
+    return Reply(request.fd, request.header.unique, EINVAL);
   if (in.offset >= overlay_->size_bytes()) return Reply(request.fd, request.header.unique, ENXIO);
   fuse_lseek_out out = {};
-  out.offset = in.whence == SEEK_DATA ? overlay_->SeekData(in.offset) : overlay_->SeekHole(in.offset);
+  out.offset =
+      in.whence == SEEK_DATA ? overlay_->SeekData(in.offset) : overlay_->SeekHole(in.offset);
   if (in.whence == SEEK_DATA && out.offset >= overlay_->size_bytes()) {
     return Reply(request.fd, request.header.unique, ENXIO);
   }

@@ -1,8 +1,8 @@
-// Serves one overlay as one file: threads of our own that speak the /dev/fuse kernel protocol. The mount is made by somebody
-// else, on a placeholder file, with the descriptor given here.
+// Serves one overlay as one file: threads of our own that speak the /dev/fuse kernel protocol. The
+// mount is made by somebody else, on a placeholder file, with the descriptor given here.
 //
-//   waiting (read says EPERM until the mount is there) → INIT → serving, one clone of the descriptor per thread
-//   → closed (read says ENODEV: unmounted or aborted)
+//   waiting (read says EPERM until the mount is there) → INIT → serving, one clone of the
+//   descriptor per thread → closed (read says ENODEV: unmounted or aborted)
 #pragma once
 
 #include <linux/fuse.h>
@@ -23,9 +23,10 @@ namespace cloudvol {
 
 class FuseSession {
  public:
-  // Takes the descriptor. `closed` is called once, from a session thread, with 0 or the errno value that ended the session.
-  FuseSession(UniqueFd device, std::shared_ptr<Overlay> overlay, std::shared_ptr<MissQueue> misses, unsigned threads,
-              std::function<void(int)> closed);
+  // Takes the descriptor. `closed` is called once, from a session thread, with 0 or the errno value
+  // that ended the session.
+  FuseSession(UniqueFd device, std::shared_ptr<Overlay> overlay, std::shared_ptr<MissQueue> misses,
+              unsigned threads, std::function<void(int)> closed);
   // Waits for the threads: the connection must be gone, or never have been mounted (Abandon).
   ~FuseSession();
   FuseSession(const FuseSession&) = delete;

@@ -68,19 +68,22 @@ void LiveBits::Unmap() {
 
 void LiveBits::Map(int fd, uint64_t bits) {
   bytes_ = FileBytes(bits);
-  // Pages are reserved now, so that a full tmpfs is an error here and never a SIGBUS in the write path.
+  // Pages are reserved now, so that a full tmpfs is an error here and never a SIGBUS in the write
+  // path.
   if (const int error = posix_fallocate(fd, 0, static_cast<off_t>(bytes_))) {
     throw Failure(error, "reserve memory for " + path_);
   }
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
   if (memory == MAP_FAILED) ThrowErrno("map " + path_);
   memory_ = memory;
-  // Locking keeps the bits out of swap; without the privilege they work all the same, only slower under pressure.
+  // Locking keeps the bits out of swap; without the privilege they work all the same, only slower
+  // under pressure.
   (void)mlock(memory_, bytes_);
   bits_ = Bitmap(reinterpret_cast<uint64_t*>(static_cast<char*>(memory_) + kPageBytes), bits);
 }
 
-LiveBits LiveBits::Create(const std::string& path, const LiveIdentity& identity, uint64_t epoch, uint64_t bits) {
+LiveBits LiveBits::Create(const std::string& path, const LiveIdentity& identity, uint64_t epoch,
+                          uint64_t bits) {
   const std::string fresh = path + ".new";
   if (unlink(fresh.c_str()) != 0 && errno != ENOENT) ThrowErrno("remove " + fresh);
   const UniqueFd fd(open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -111,8 +114,8 @@ LiveBits LiveBits::Open(const std::string& path, const LiveIdentity& identity, u
   Header header = {};
   if (static_cast<size_t>(info.st_size) != FileBytes(bits) ||
       pread(fd.get(), &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header) ||
-      std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || header.layout_version != kLayoutVersion ||
-      header.bits != bits) {
+      std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 ||
+      header.layout_version != kLayoutVersion || header.bits != bits) {
     throw Failure(EINVAL, path + " is not a file of live bits of this volume");
   }
   header.boot_id[sizeof header.boot_id - 1] = header.session[sizeof header.session - 1] = 0;

@@ -1,6 +1,7 @@
-// A bitmap in a file on tmpfs, mapped and locked in memory: it outlives a SIGKILL of the process and nothing more. Setting a
-// bit is a store to memory, never a page fault, never a wait for a disk, never SIGBUS (the pages are reserved when the file
-// is made). Layout: one header page, then the bits as little-endian 64-bit words.
+// A bitmap in a file on tmpfs, mapped and locked in memory: it outlives a SIGKILL of the process
+// and nothing more. Setting a bit is a store to memory, never a page fault, never a wait for a
+// disk, never SIGBUS (the pages are reserved when the file is made). Layout: one header page, then
+// the bits as little-endian 64-bit words.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,10 @@ class LiveBits {
   LiveBits& operator=(LiveBits&& other) noexcept;
   ~LiveBits();
 
-  // All clear. The file gets its name only when it is whole. Throws Failure (EEXIST when there is one already).
-  static LiveBits Create(const std::string& path, const LiveIdentity& identity, uint64_t epoch, uint64_t bits);
+  // All clear. The file gets its name only when it is whole. Throws Failure (EEXIST when there is
+  // one already).
+  static LiveBits Create(const std::string& path, const LiveIdentity& identity, uint64_t epoch,
+                         uint64_t bits);
   // Throws Failure: ENOENT, or EINVAL when the file is not what it should be.
   static LiveBits Open(const std::string& path, const LiveIdentity& identity, uint64_t bits);
 

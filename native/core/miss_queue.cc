@@ -51,7 +51,9 @@ void MissQueue::Park(BlockRun absent, std::unique_ptr<ParkedRequest> request) {
 void MissQueue::Forget(BlockRun run) {
   // By whichever is shorter: a failure may be of the whole volume.
   if (run.count > asked_.size()) {
-    std::erase_if(asked_, [&](uint64_t block) { return block >= run.first && block - run.first < run.count; });
+    std::erase_if(asked_, [&](uint64_t block) {
+      return block >= run.first && block - run.first < run.count;
+    });
     return;
   }
   for (uint64_t block = run.first; block < run.first + run.count; ++block) asked_.erase(block);
@@ -80,9 +82,9 @@ void MissQueue::Failed(BlockRun run, int error) {
       ++entry;
       continue;
     }
-    // Other blocks of this run may have been asked for on behalf of this request alone: their answer finds nobody, which
-    // is harmless, and a later request asks anew.
-    // Written meanwhile, they are not wanted from anywhere else.
+    // Other blocks of this run may have been asked for on behalf of this request alone: their
+    // answer finds nobody, which is harmless, and a later request asks anew. Written meanwhile,
+    // they are not wanted from anywhere else.
     entry->error = overlay_->IsPresent(absent) ? 0 : error;
     ready_.push_back(std::move(*entry));
     entry = parked_.erase(entry);

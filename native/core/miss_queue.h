@@ -1,6 +1,7 @@
-// Requests that wait for absent blocks. A request that meets one is parked here and its thread is free again; whoever
-// brings the blocks (the JavaScript side, told by `ask`) calls Populated or Failed, and a thread of the queue takes
-// the request up again. A block that was asked for already is not asked for twice.
+// Requests that wait for absent blocks. A request that meets one is parked here and its thread is
+// free again; whoever brings the blocks (the JavaScript side, told by `ask`) calls Populated or
+// Failed, and a thread of the queue takes the request up again. A block that was asked for already
+// is not asked for twice.
 //
 //   parked --Populated--> ready --> Resume()   (may park again for its next absent run)
 //   parked --Failed-----> ready --> Fail(errno)
@@ -29,7 +30,8 @@ class ParkedRequest {
   virtual size_t HeldBytes() const = 0;
 };
 
-// Bound for what parked requests hold. Beyond it the parking thread waits, which holds up further requests of this volume.
+// Bound for what parked requests hold. Beyond it the parking thread waits, which holds up further
+// requests of this volume.
 constexpr size_t kMaxParkedBytes = size_t{64} << 20;
 
 class MissQueue {
@@ -43,7 +45,8 @@ class MissQueue {
   void Park(BlockRun absent, std::unique_ptr<ParkedRequest> request);
   void Populated(BlockRun run);
   void Failed(BlockRun run, int error);
-  // Fails whatever waits and returns when no request of this queue is left: before the one who serves them goes away.
+  // Fails whatever waits and returns when no request of this queue is left: before the one who
+  // serves them goes away.
   void Drain();
   // Requests waiting now.
   size_t parked() const;

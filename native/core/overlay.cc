@@ -13,8 +13,8 @@ namespace cloudvol {
 
 namespace {
 
-// A trim of more is done piece by piece: none holds its range for longer than the copying of this much into a side store
-// takes. A multiple of every block size.
+// A trim of more is done piece by piece: none holds its range for longer than the copying of this
+// much into a side store takes. A multiple of every block size.
 constexpr uint64_t kZeroPieceBytes = uint64_t{16} << 20;
 
 // What everything below relies on; before any file is touched.
@@ -33,7 +33,8 @@ OverlayOptions Checked(OverlayOptions options) {
 
 Overlay::Overlay(OverlayOptions options)
     : options_(Checked(std::move(options))),
-      data_(DataFile::Open(options_.data_path, options_.block_count * options_.block_bytes, options_.create_data)) {
+      data_(DataFile::Open(options_.data_path, options_.block_count * options_.block_bytes,
+                           options_.create_data)) {
   const uint64_t blocks = options_.block_count;
   if (access(options_.live_delta_path.c_str(), F_OK) == 0) {
     dirty_ = LiveBits::Open(options_.live_delta_path, options_.identity, blocks);
@@ -55,15 +56,18 @@ Overlay::Overlay(OverlayOptions options)
     if (const int error = durable_present_.WriteAll(present_.bits())) {
       throw Failure(error, "write " + options_.durable_present_path);
     }
-    if (const int error = durable_present_.Sync()) throw Failure(error, "sync " + options_.durable_present_path);
+    if (const int error = durable_present_.Sync())
+      throw Failure(error, "sync " + options_.durable_present_path);
     return;
   }
   durable_present_ = DurableBits::Open(options_.durable_present_path, blocks, options_.tag);
   const bool live_survived = access(options_.live_present_path.c_str(), F_OK) == 0;
-  present_ = live_survived ? LiveBits::Open(options_.live_present_path, options_.identity, blocks)
-                           : LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
+  present_ = live_survived
+                 ? LiveBits::Open(options_.live_present_path, options_.identity, blocks)
+                 : LiveBits::Create(options_.live_present_path, options_.identity, epoch_, blocks);
   durable_present_.LoadInto(present_.bits());
-  // What the last flush of the earlier process did not carry over is not known: the next one writes every page.
+  // What the last flush of the earlier process did not carry over is not known: the next one writes
+  // every page.
   if (live_survived) present_page_changed_.assign(pages, true);
 }
 
@@ -80,9 +84,12 @@ BlockRun Overlay::BlocksOf(uint64_t offset, uint64_t length) const {
   return {first, (offset + length - 1) / block_bytes() - first + 1};
 }
 
-// --- present bits ---------------------------------------------------------------------------------------------------
+// --- present bits
+// ---------------------------------------------------------------------------------------------------
 
-bool Overlay::IsPresent(BlockRun run) const { return !present_ || present_.bits().All(run.first, run.count); }
+bool Overlay::IsPresent(BlockRun run) const {
+  return !present_ || present_.bits().All(run.first, run.count);
+}
 
 BlockRun Overlay::AbsentIn(BlockRun run) const {
   if (IsPresent(run)) return {};
@@ -106,23 +113,28 @@ BlockRun Overlay::AbsentEdge(uint64_t offset, uint64_t length) const {
 
 void Overlay::SetPresent(BlockRun run) {
   if (IsPresent(run)) return;
-  // Bit and mark are one to a flush: whoever saw the bit set by another thread may flush at once and rely on it.
+  // Bit and mark are one to a flush: whoever saw the bit set by another thread may flush at once
+  // and rely on it.
   const std::lock_guard guard(present_mutex_);
   present_.bits().SetRange(run.first, run.count);
   const uint64_t last = (run.first + run.count - 1) / DurableBits::kBitsPerPage;
-  for (uint64_t page = run.first / DurableBits::kBitsPerPage; page <= last; ++page) present_page_changed_[page] = true;
+  for (uint64_t page = run.first / DurableBits::kBitsPerPage; page <= last; ++page)
+    present_page_changed_[page] = true;
 }
 
 BlockRun Overlay::NextAbsent(uint64_t from, uint64_t max) const {
   if (!present_ || from >= block_count()) return {};
   const uint64_t first = present_.bits().NextClear(from);
   if (first == Bitmap::kNone) return {};
-  // From the next one on: `first` may have become present meanwhile, and an empty run would say that none is absent.
+  // From the next one on: `first` may have become present meanwhile, and an empty run would say
+  // that none is absent.
   const uint64_t next = std::min(present_.bits().NextSet(first + 1), block_count());
   return {first, std::min(next - first, max)};
 }
 
-uint64_t Overlay::CountAbsent() const { return present_ ? block_count() - present_.bits().Count() : 0; }
+uint64_t Overlay::CountAbsent() const {
+  return present_ ? block_count() - present_.bits().Count() : 0;
+}
 
 uint64_t Overlay::CountDirty() {
   // Counting reads the active delta, which a freeze replaces: a held range keeps it in place.
@@ -139,9 +151,10 @@ int Overlay::Populate(BlockRun run, const std::byte* data) {
     const RangeLock::Hold hold(lock_, piece.first, piece.count, Mode::kExclusive);
     for (BlockRun absent = AbsentIn(piece); absent.count != 0; absent = AbsentIn(piece)) {
       const uint64_t bytes = absent.count * block_bytes();
-      const int error = data ? data_.Write(absent.first * block_bytes(),
-                                           {data + (absent.first - run.first) * block_bytes(), bytes})
-                             : data_.Zero(absent.first * block_bytes(), bytes);
+      const int error =
+          data ? data_.Write(absent.first * block_bytes(),
+                             {data + (absent.first - run.first) * block_bytes(), bytes})
+               : data_.Zero(absent.first * block_bytes(), bytes);
       if (error) return error;
       SetPresent(absent);
     }
@@ -149,7 +162,8 @@ int Overlay::Populate(BlockRun run, const std::byte* data) {
   return 0;
 }
 
-// --- the doors ------------------------------------------------------------------------------------------------------
+// --- the doors
+// ------------------------------------------------------------------------------------------------------
 
 Outcome Overlay::Read(uint64_t offset, std::span<std::byte> target) {
   if (!IsInside(offset, target.size())) return {EINVAL, {}};
@@ -168,7 +182,8 @@ Outcome Overlay::Write(uint64_t offset, std::span<const std::byte> source) {
   Mode mode = data_.IsAligned(offset, source.size()) ? Mode::kShared : Mode::kExclusive;
   for (;;) {
     const RangeLock::Hold hold(lock_, run.first, run.count, mode);
-    if (const BlockRun absent = AbsentEdge(offset, source.size()); absent.count != 0) return {0, absent};
+    if (const BlockRun absent = AbsentEdge(offset, source.size()); absent.count != 0)
+      return {0, absent};
     if (AnyViewNeeds(run)) {
       if (mode == Mode::kShared) {
         mode = Mode::kExclusive;
@@ -208,12 +223,13 @@ int Overlay::ZeroPiece(uint64_t offset, uint64_t length) {
   return 0;
 }
 
-// Flushes that come while one runs share the next: it begins after all that they have to cover. And the kernel tells a
-// failed writeback to one caller only, so that no two may ask it at a time.
+// Flushes that come while one runs share the next: it begins after all that they have to cover. And
+// the kernel tells a failed writeback to one caller only, so that no two may ask it at a time.
 int Overlay::Flush() {
   std::unique_lock guard(flush_mutex_);
   const uint64_t mine = flushes_begun_ + 1;
-  flush_ended_.wait(guard, [&] { return flushes_ended_ == flushes_begun_ || flushes_ended_ >= mine; });
+  flush_ended_.wait(guard,
+                    [&] { return flushes_ended_ == flushes_begun_ || flushes_ended_ >= mine; });
   if (failed()) return EIO;
   if (flushes_ended_ >= mine) return 0;
   ++flushes_begun_;
@@ -226,11 +242,14 @@ int Overlay::Flush() {
 }
 
 int Overlay::FlushNow() {
-  // Copies are taken before the sync: a bit that is set later belongs to data that this sync may not cover.
+  // Copies are taken before the sync: a bit that is set later belongs to data that this sync may
+  // not cover.
   const std::vector<PresentPage> pages = TakeChangedPages();
   if (const int error = data_.Sync()) return error;
   for (const PresentPage& page : pages) {
-    if (const int error = durable_present_.WritePage(page.index, page.words.data(), page.words.size())) return error;
+    if (const int error =
+            durable_present_.WritePage(page.index, page.words.data(), page.words.size()))
+      return error;
   }
   return pages.empty() ? 0 : durable_present_.Sync();
 }
@@ -242,15 +261,18 @@ std::vector<Overlay::PresentPage> Overlay::TakeChangedPages() {
     if (!present_page_changed_[index]) continue;
     present_page_changed_[index] = false;
     const uint64_t first = index * DurableBits::kWordsPerPage;
-    const uint64_t count = std::min(DurableBits::kWordsPerPage, present_.bits().word_count() - first);
+    const uint64_t count =
+        std::min(DurableBits::kWordsPerPage, present_.bits().word_count() - first);
     PresentPage page{index, std::vector<uint64_t>(count)};
-    for (uint64_t word = 0; word < count; ++word) page.words[word] = present_.bits().Load(first + word);
+    for (uint64_t word = 0; word < count; ++word)
+      page.words[word] = present_.bits().Load(first + word);
     pages.push_back(std::move(page));
   }
   return pages;
 }
 
-// An fsync that failed is final: the kernel may have dropped the pages, so no later one may report success.
+// An fsync that failed is final: the kernel may have dropped the pages, so no later one may report
+// success.
 int Overlay::Fail(int error) {
   int none = 0;
   failed_.compare_exchange_strong(none, error);
@@ -258,7 +280,8 @@ int Overlay::Fail(int error) {
 }
 
 uint64_t Overlay::SeekData(uint64_t offset) const {
-  // The bits first: what is present by now has its data in the file, what is absent counts as data anyway.
+  // The bits first: what is present by now has its data in the file, what is absent counts as data
+  // anyway.
   const BlockRun absent = NextAbsent(offset / block_bytes(), 1);
   const uint64_t data = data_.NextData(offset);
   if (absent.count == 0) return data;

@@ -1,16 +1,17 @@
-// The local side of a volume: data file, bits and views, behind doors that any thread may use. Invariants (the tests carry
-// their names):
+// The local side of a volume: data file, bits and views, behind doors that any thread may use.
+// Invariants (the tests carry their names):
 //
 //   dirty-before-data            a block's dirty bit is set before its data is written
-//   data-before-present          a present bit is set after the data is written; durable after the data is synced
-//   frozen-is-immutable          a view reads what was there at its instant
+//   data-before-present          a present bit is set after the data is written; durable after the
+//   data is synced frozen-is-immutable          a view reads what was there at its instant
 //   populate-never-overwrites    populate leaves present blocks alone
 //   flush-is-local-durability    flush returns 0 only when data and present bits are on disk
 //   right-bytes-or-error         absent blocks are reported, never guessed
 //
-// Locking: every call holds its blocks' range: shared for reads and for aligned writes, exclusive for anything that reads,
-// merges or copies before it writes. Freezing and ending a view hold the whole range exclusively: inside any held range the
-// list of views and the active delta stand still.
+// Locking: every call holds its blocks' range: shared for reads and for aligned writes, exclusive
+// for anything that reads, merges or copies before it writes. Freezing and ending a view hold the
+// whole range exclusively: inside any held range the list of views and the active delta stand
+// still.
 #pragma once
 
 #include <atomic>
@@ -37,8 +38,9 @@ struct BlockRun {
   uint64_t count = 0;
 };
 
-// How a request ended: done (error 0, nothing absent), failed with an errno value, or stopped before it began because the
-// blocks in `absent` are not local: fetch them, populate, and ask again.
+// How a request ended: done (error 0, nothing absent), failed with an errno value, or stopped
+// before it began because the blocks in `absent` are not local: fetch them, populate, and ask
+// again.
 struct Outcome {
   int error = 0;
   BlockRun absent;
@@ -103,22 +105,25 @@ class Overlay {
   Outcome Zero(uint64_t offset, uint64_t length);
   int Flush();
 
-  // Makes the absent ones of these blocks present, from `data` (count * block_bytes) or, without data, as zeros.
+  // Makes the absent ones of these blocks present, from `data` (count * block_bytes) or, without
+  // data, as zeros.
   int Populate(BlockRun run, const std::byte* data);
   bool IsPresent(BlockRun run) const;
-  // The first run of absent blocks at or after `from`, at most `max` long; count 0 when there is none.
+  // The first run of absent blocks at or after `from`, at most `max` long; count 0 when there is
+  // none.
   BlockRun NextAbsent(uint64_t from, uint64_t max) const;
   uint64_t CountAbsent() const;
   uint64_t CountDirty();
   uint64_t AllocatedBytes() const { return data_.AllocatedBytes(); }
-  // The first byte of data (of a hole) at or after `offset`, as SEEK_DATA and SEEK_HOLE mean it: absent blocks are data.
+  // The first byte of data (of a hole) at or after `offset`, as SEEK_DATA and SEEK_HOLE mean it:
+  // absent blocks are data.
   uint64_t SeekData(uint64_t offset) const;
   uint64_t SeekHole(uint64_t offset) const;
 
   // One instant. Throws Failure (EMFILE when there are kMaxViews); then nothing has changed.
   std::shared_ptr<FrozenView> Freeze(const FreezeOptions& options);
-  // Reads blocks as they were at the view's instant. Runs that have to come from the backing source are added to
-  // `absent`. Returns 0, an errno value, or the view's `broken`.
+  // Reads blocks as they were at the view's instant. Runs that have to come from the backing source
+  // are added to `absent`. Returns 0, an errno value, or the view's `broken`.
   int ReadView(FrozenView& view, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
   void EndView(const std::shared_ptr<FrozenView>& view);
 
@@ -148,9 +153,11 @@ class Overlay {
   bool NeedsCopy(uint64_t block) const;
   void CopyBeforeWrite(BlockRun run);
   int CopyBlock(uint64_t block, FrozenView& target);
-  int KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content, uint64_t bound);
+  int KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content,
+             uint64_t bound);
   void BreakViewsNeeding(uint64_t block, int error);
-  int ReadViewPiece(size_t position, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
+  int ReadViewPiece(size_t position, BlockRun run, std::byte* target,
+                    std::vector<BlockRun>& absent);
   const FrozenView* HolderOf(size_t position, uint64_t block) const;
   void PlanFull(FrozenView& view);
   void Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed);
@@ -165,7 +172,7 @@ class Overlay {
   LiveBits present_;
   DurableBits durable_present_;
   std::mutex present_mutex_;
-  std::vector<bool> present_page_changed_;  // since the last flush; under present_mutex_
+  std::vector<bool> present_page_changed_;          // since the last flush; under present_mutex_
   std::vector<std::shared_ptr<FrozenView>> views_;  // ascending by instant
   std::atomic<uint64_t> side_bytes_{0};
   std::atomic<uint64_t> epoch_{0};

@@ -1,6 +1,6 @@
-// Freezing, copy-before-write, and reading a view. views_ is ascending by instant. The content of block b at the instant of
-// view t is in the side store of the first view u ≥ t that has copied b; if none has, it is still where it was: in the data
-// file, or absent.
+// Freezing, copy-before-write, and reading a view. views_ is ascending by instant. The content of
+// block b at the instant of view t is in the side store of the first view u ≥ t that has copied b;
+// if none has, it is still where it was: in the data file, or absent.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -25,7 +25,8 @@ std::byte* CopyBuffer() {
 
 std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
   const std::lock_guard one_at_a_time(view_mutex_);
-  if (views_.size() >= kMaxViews) throw Failure(EMFILE, "freeze: there are as many views as there may be");
+  if (views_.size() >= kMaxViews)
+    throw Failure(EMFILE, "freeze: there are as many views as there may be");
   auto view = std::make_shared<FrozenView>(options.side_path, block_count(), block_bytes());
   if (options.full) {
     view->plan->SetRange(0, block_count());
@@ -34,7 +35,8 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
       DurableBits::Open(path, block_count(), options_.tag).LoadInto(*view->plan);
     }
   }
-  LiveBits sealed = LiveBits::Create(options.next_delta_path, options_.identity, options.next_epoch, block_count());
+  LiveBits sealed = LiveBits::Create(options.next_delta_path, options_.identity, options.next_epoch,
+                                     block_count());
   {
     // The gate. Nothing in here waits for a disk or a network.
     const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
@@ -54,7 +56,8 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
   return view;
 }
 
-// A freeze that failed loses no bit and leaves no trace: the delta that was sealed is the active one again.
+// A freeze that failed loses no bit and leaves no trace: the delta that was sealed is the active
+// one again.
 void Overlay::Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed) {
   {
     const RangeLock::Hold gate(lock_, 0, block_count(), Mode::kExclusive);
@@ -66,9 +69,10 @@ void Overlay::Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed
   sealed.Unlink();
 }
 
-// Drops from the plan what was a hole at the instant. A block that gets data after the instant, or loses it, has been copied
-// first, so that "no data now and never copied" means "no data then". Order matters: a block that is populated during the
-// walk was absent before it, and copies made during the walk are seen after it.
+// Drops from the plan what was a hole at the instant. A block that gets data after the instant, or
+// loses it, has been copied first, so that "no data now and never copied" means "no data then".
+// Order matters: a block that is populated during the walk was absent before it, and copies made
+// during the walk are seen after it.
 void Overlay::PlanFull(FrozenView& view) {
   OwnedBitmap holds_data(block_count());
   for (BlockRun absent = NextAbsent(0, block_count()); absent.count != 0;
@@ -90,7 +94,8 @@ void Overlay::PlanFull(FrozenView& view) {
   }
 }
 
-// --- before a write -------------------------------------------------------------------------------------------------
+// --- before a write
+// -------------------------------------------------------------------------------------------------
 
 bool Overlay::AnyViewNeeds(BlockRun run) const {
   for (const auto& view : views_) {
@@ -131,7 +136,8 @@ int Overlay::CopyBlock(uint64_t block, FrozenView& target) {
   return KeepIn(target, block, buffer, options_.max_side_bytes);
 }
 
-int Overlay::KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content, uint64_t bound) {
+int Overlay::KeepIn(FrozenView& target, uint64_t block, std::span<const std::byte> content,
+                    uint64_t bound) {
   // A hole of the side store reads as zeros: nothing to write.
   if (!IsZero(content.data(), content.size())) {
     const bool has_room = side_bytes_.fetch_add(content.size()) + content.size() <= bound;
@@ -147,12 +153,14 @@ int Overlay::KeepIn(FrozenView& target, uint64_t block, std::span<const std::byt
 }
 
 void Overlay::BreakViewsNeeding(uint64_t block, int error) {
-  for (auto view = views_.rbegin(); view != views_.rend() && !(*view)->copied->Test(block); ++view) {
+  for (auto view = views_.rbegin(); view != views_.rend() && !(*view)->copied->Test(block);
+       ++view) {
     if ((*view)->need->Test(block)) (*view)->broken = error;
   }
 }
 
-// --- reading a view -------------------------------------------------------------------------------------------------
+// --- reading a view
+// -------------------------------------------------------------------------------------------------
 
 size_t Overlay::PositionOf(const FrozenView& view) const {
   for (size_t position = 0; position < views_.size(); ++position) {
@@ -168,7 +176,8 @@ const FrozenView* Overlay::HolderOf(size_t position, uint64_t block) const {
   return nullptr;
 }
 
-int Overlay::ReadView(FrozenView& view, BlockRun run, std::byte* target, std::vector<BlockRun>& absent) {
+int Overlay::ReadView(FrozenView& view, BlockRun run, std::byte* target,
+                      std::vector<BlockRun>& absent) {
   if (!IsInside(run)) return EINVAL;
   const uint64_t piece_blocks = std::max<uint64_t>(kMaxPieceBytes / block_bytes(), 1);
   for (uint64_t first = run.first; first < run.first + run.count; first += piece_blocks) {
@@ -182,7 +191,8 @@ int Overlay::ReadView(FrozenView& view, BlockRun run, std::byte* target, std::ve
   return view.broken;
 }
 
-int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target, std::vector<BlockRun>& absent) {
+int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target,
+                           std::vector<BlockRun>& absent) {
   const uint64_t end = run.first + run.count;
   for (uint64_t first = run.first; first < end;) {
     // The longest run with one origin: a side store, the data file, or nowhere here.
@@ -201,7 +211,8 @@ int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target, std
       }
     } else {
       const DataFile& file = holder ? holder->side : data_;
-      const std::span<std::byte> part(target + (first - run.first) * block_bytes(), (next - first) * block_bytes());
+      const std::span<std::byte> part(target + (first - run.first) * block_bytes(),
+                                      (next - first) * block_bytes());
       if (const int error = file.Read(first * block_bytes(), part)) return error;
     }
     first = next;
@@ -209,7 +220,8 @@ int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target, std
   return 0;
 }
 
-// --- ending a view --------------------------------------------------------------------------------------------------
+// --- ending a view
+// --------------------------------------------------------------------------------------------------
 
 int Overlay::MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block) {
   if (from.absent->Test(block)) {
@@ -231,8 +243,8 @@ void Overlay::EndView(const std::shared_ptr<FrozenView>& view) {
 void Overlay::RemoveView(const std::shared_ptr<FrozenView>& view) {
   const size_t position = PositionOf(*view);
   if (position == views_.size()) return;
-  // What an older view still needs moves to its side store: first block by block while I/O goes on, then, with the gate
-  // closed, the few that came since.
+  // What an older view still needs moves to its side store: first block by block while I/O goes on,
+  // then, with the gate closed, the few that came since.
   const auto move_needed = [&](bool gate_closed) {
     if (position == 0) return;
     FrozenView& predecessor = *views_[position - 1];

@@ -1,6 +1,6 @@
-// Locks on ranges of blocks: shared or exclusive, granted in the order of arrival where they conflict (no starvation), each
-// holder with one range (no deadlock). Nobody waits for the network while holding one. The whole range held
-// exclusively is the gate of a freeze.
+// Locks on ranges of blocks: shared or exclusive, granted in the order of arrival where they
+// conflict (no starvation), each holder with one range (no deadlock). Nobody waits for the network
+// while holding one. The whole range held exclusively is the gate of a freeze.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +13,8 @@ class RangeLock {
  public:
   enum class Mode { kShared, kExclusive };
 
-  // One held range; released by the destructor. It stays where it was made: the lock's list points at it.
+  // One held range; released by the destructor. It stays where it was made: the lock's list points
+  // at it.
   class Hold {
    public:
     Hold(RangeLock& lock, uint64_t first, uint64_t count, Mode mode)
@@ -27,8 +28,8 @@ class RangeLock {
    private:
     friend class RangeLock;
     bool ConflictsWith(const Hold& other) const {
-      return (mode_ == Mode::kExclusive || other.mode_ == Mode::kExclusive) && first_ < other.end_ &&
-             other.first_ < end_;
+      return (mode_ == Mode::kExclusive || other.mode_ == Mode::kExclusive) &&
+             first_ < other.end_ && other.first_ < end_;
     }
 
     RangeLock& lock_;
@@ -46,8 +47,9 @@ class RangeLock {
   RangeLock& operator=(const RangeLock&) = delete;
 
  private:
-  // Held and waiting ranges stand in one list in order of arrival; a range is granted when nothing before it conflicts. The
-  // list is as long as there are threads, so walking it costs less than any cleverer structure.
+  // Held and waiting ranges stand in one list in order of arrival; a range is granted when nothing
+  // before it conflicts. The list is as long as there are threads, so walking it costs less than
+  // any cleverer structure.
   bool Grantable(const Hold& hold) const {
     for (const Hold* before = hold.previous_; before; before = before->previous_) {
       if (before->ConflictsWith(hold)) return false;

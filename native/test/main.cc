@@ -1,6 +1,6 @@
-// Runs the tests, each in a process group of its own, one after another: `core_test [part of a title]`.
-// SEED= and OPS= as in test.h. What a test mounts lies in a mount namespace that ends with this
-// process, so that nothing is left behind even when it is killed.
+// Runs the tests, each in a process group of its own, one after another: `core_test [part of a
+// title]`. SEED= and OPS= as in test.h. What a test mounts lies in a mount namespace that ends with
+// this process, so that nothing is left behind even when it is killed.
 #include <ftw.h>
 #include <sched.h>
 #include <signal.h>
@@ -170,8 +170,8 @@ int InChild(const std::function<void()>& body) {
 
 int main(int count, char** arguments) {
   using namespace cloudvol::test;
-  void* shared = mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+  void* shared =
+      mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 1;
   report = static_cast<Report*>(shared);
   seed = FromEnvironment("SEED", std::random_device()());

@@ -43,9 +43,14 @@ void ChangeForever(Overlay& overlay, std::mt19937_64& random) {
         const uint64_t offset = Below(own, overlay.size_bytes() - bytes.size());
         const uint64_t aligned = offset / kBlockBytes * kBlockBytes;
         switch (own() % 3) {
-          case 0: overlay.Write(aligned, bytes); break;
-          case 1: overlay.Write(offset, {bytes.data(), 1 + Below(own, bytes.size())}); break;
-          default: overlay.Zero(offset, 1 + Below(own, bytes.size()));
+          case 0:
+            overlay.Write(aligned, bytes);
+            break;
+          case 1:
+            overlay.Write(offset, {bytes.data(), 1 + Below(own, bytes.size())});
+            break;
+          default:
+            overlay.Zero(offset, 1 + Below(own, bytes.size()));
         }
       }
     });
@@ -67,7 +72,8 @@ TEST("dirty-before-data: after a kill in the middle of writes every changed bloc
     KillInTheMiddle(random, [&] { ChangeForever(*volume.Open(), random); });
     // Killed before it had made its bits: then it cannot have written either.
     const auto overlay = volume.Open();
-    const LiveBits delta = LiveBits::Open(volume.options.live_delta_path, volume.options.identity, kBlocks);
+    const LiveBits delta =
+        LiveBits::Open(volume.options.live_delta_path, volume.options.identity, kBlocks);
     Bytes bytes(kBlockBytes);
     for (uint64_t block = 0; block < kBlocks; ++block) {
       CHECK_EQ(overlay->Read(block * kBlockBytes, bytes).error, 0);
@@ -187,7 +193,8 @@ TEST("a writer whose block another one made present can flush it as well as that
     WriteBlock(*overlay, block, 1);
     CHECK_EQ(overlay->Flush(), 0);
     OwnedBitmap bits(kBlocks);
-    DurableBits::Open(volume.options.durable_present_path, kBlocks, volume.options.tag).LoadInto(*bits);
+    DurableBits::Open(volume.options.durable_present_path, kBlocks, volume.options.tag)
+        .LoadInto(*bits);
     CHECK(bits->Test(block));
   }
   other.join();

@@ -130,7 +130,8 @@ TEST("what was absent at the instant comes from the backing source, whatever was
   CHECK_EQ(ReadOf(*overlay, view, 6), kAbsent);
 }
 
-// --- the plan of a full ---------------------------------------------------------------------------
+// --- the plan of a full
+// ---------------------------------------------------------------------------
 
 TEST("a full plans data and absent blocks, not holes") {
   TestVolume volume(DiskFolder(), Kind::kLazy, 64);
@@ -175,9 +176,9 @@ void PlanWhile(const Moment& moment, void (*change)(Overlay&)) {
 
 TEST("a full misses no block that is written, trimmed or populated while it is planned") {
   for (const bool after : {false, true}) {
-    for (const Moment& moment : {Moment{CallName::kSeekData, 1, after},
-                                 Moment{CallName::kSeekHole, 1, after},
-                                 Moment{CallName::kSeekData, 2, after}}) {
+    for (const Moment& moment :
+         {Moment{CallName::kSeekData, 1, after}, Moment{CallName::kSeekHole, 1, after},
+          Moment{CallName::kSeekData, 2, after}}) {
       PlanWhile(moment, [](Overlay& overlay) {
         WriteBlock(overlay, 5, 8);
         WriteBlock(overlay, 30, 8);
@@ -192,7 +193,8 @@ TEST("a full misses no block that is written, trimmed or populated while it is p
   }
 }
 
-// --- failures -------------------------------------------------------------------------------------
+// --- failures
+// -------------------------------------------------------------------------------------
 
 // The dirty bits of the active delta.
 std::vector<uint64_t> DirtyOf(const TestVolume& volume, Overlay& overlay) {

@@ -120,8 +120,9 @@ TEST("under random load nobody shares a block with an exclusive holder, and all 
       uint64_t sum = 0;
       for (uint64_t step = 0; step < Ops(3000); ++step) {
         const uint64_t first = Below(random, kBlocks);
-        const uint64_t count = random() % 16 == 0 ? kBlocks - first
-                                                  : 1 + Below(random, std::min<uint64_t>(kBlocks - first, 4));
+        const uint64_t count = random() % 16 == 0
+                                   ? kBlocks - first
+                                   : 1 + Below(random, std::min<uint64_t>(kBlocks - first, 4));
         const Mode mode = random() % 3 == 0 ? Mode::kExclusive : Mode::kShared;
         const RangeLock::Hold hold(lock, first, count, mode);
         for (uint64_t block = first; block < first + count; ++block) {

@@ -52,36 +52,36 @@ int InChild(const std::function<void()>& body);
 #define CLOUDVOL_JOIN_(a, b) a##b
 #define CLOUDVOL_JOIN(a, b) CLOUDVOL_JOIN_(a, b)
 
-#define TEST(sentence)                                                                     \
-  static void CLOUDVOL_JOIN(Body, __LINE__)();                                             \
-  static const cloudvol::test::Registration CLOUDVOL_JOIN(registration, __LINE__)(         \
-      sentence, CLOUDVOL_JOIN(Body, __LINE__));                                            \
+#define TEST(sentence)                                                             \
+  static void CLOUDVOL_JOIN(Body, __LINE__)();                                     \
+  static const cloudvol::test::Registration CLOUDVOL_JOIN(registration, __LINE__)( \
+      sentence, CLOUDVOL_JOIN(Body, __LINE__));                                    \
   static void CLOUDVOL_JOIN(Body, __LINE__)()
 
-#define CHECK(condition)                                                                   \
-  do {                                                                                     \
-    if (!(condition)) cloudvol::test::FailTest(__FILE__, __LINE__, #condition);            \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
+    if (!(condition)) cloudvol::test::FailTest(__FILE__, __LINE__, #condition); \
   } while (false)
 
-#define CHECK_EQ(actual, wanted)                                                           \
-  do {                                                                                     \
-    const auto actual_value = (actual);                                                    \
-    const decltype(actual_value) wanted_value = (wanted);                                  \
-    if (actual_value != wanted_value) {                                                    \
-      cloudvol::test::FailTest(__FILE__, __LINE__,                                         \
-                               #actual " is " + std::to_string(actual_value) + ", not " +  \
-                                   std::to_string(wanted_value));                          \
-    }                                                                                      \
+#define CHECK_EQ(actual, wanted)                                                          \
+  do {                                                                                    \
+    const auto actual_value = (actual);                                                   \
+    const decltype(actual_value) wanted_value = (wanted);                                 \
+    if (actual_value != wanted_value) {                                                   \
+      cloudvol::test::FailTest(__FILE__, __LINE__,                                        \
+                               #actual " is " + std::to_string(actual_value) + ", not " + \
+                                   std::to_string(wanted_value));                         \
+    }                                                                                     \
   } while (false)
 
 // A Failure with this errno value is thrown.
-#define CHECK_FAILS(error_value, expression)                                               \
-  do {                                                                                     \
-    int thrown = 0;                                                                        \
-    try {                                                                                  \
-      (void)(expression);                                                                  \
-    } catch (const cloudvol::Failure& failure) {                                           \
-      thrown = failure.error();                                                            \
-    }                                                                                      \
-    CHECK_EQ(thrown, error_value);                                                         \
+#define CHECK_FAILS(error_value, expression)     \
+  do {                                           \
+    int thrown = 0;                              \
+    try {                                        \
+      (void)(expression);                        \
+    } catch (const cloudvol::Failure& failure) { \
+      thrown = failure.error();                  \
+    }                                            \
+    CHECK_EQ(thrown, error_value);               \
   } while (false)

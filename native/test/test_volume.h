@@ -81,9 +81,7 @@ class TestVolume {
     freeze.full = full;
     return freeze;
   }
-  std::string SealedPath(uint64_t epoch) const {
-    return disk_ + "-sealed" + std::to_string(epoch);
-  }
+  std::string SealedPath(uint64_t epoch) const { return disk_ + "-sealed" + std::to_string(epoch); }
 
   OverlayOptions options;
 
