@@ -1,6 +1,6 @@
 /**
- * Runs suites and sums them up: `run-suites.ts native unit long mounting`. The last line of the output
- * is `N passed, N failed, N skipped`; the exit code is 0 only if tests ran and none failed.
+ * Runs suites and sums them up: `run-suites.ts native unit long mounting`. The last line of the
+ * output is `N passed, N failed, N skipped`; the exit code is 0 only if tests ran and none failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

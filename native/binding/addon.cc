@@ -7,5 +7,6 @@
 // exports.
 NAPI_MODULE_INIT() {
   if (InitCodec(env, exports) == nullptr) return nullptr;
-  return InitOverlay(env, exports);
+  if (InitOverlay(env, exports) == nullptr || InitViews(env, exports) == nullptr) return nullptr;
+  return InitFuse(env, exports);
 }

@@ -7,6 +7,8 @@
 #include <functional>
 #include <initializer_list>
 
+#include "core/failure.h"
+
 namespace cloudvol::binding {
 
 // An Error with `errno` and `code` (EIO, ENOSPC, …) beside its message.
@@ -21,5 +23,10 @@ napi_value RunAsync(napi_env env, std::initializer_list<napi_value> pinned,
 
 // Calls an entry point's body and turns what it throws into a JavaScript exception.
 napi_value Guarded(napi_env env, const std::function<napi_value()>& body);
+
+// Throws when an I/O call of core/ returned an errno value.
+inline void Require(int error, const char* what) {
+  if (error) throw Failure(error, what);
+}
 
 }  // namespace cloudvol::binding

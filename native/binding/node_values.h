@@ -5,8 +5,10 @@
 
 #include <node_api.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -23,6 +25,16 @@ class BadArgument : public std::runtime_error {
 
 inline void Check(napi_status status, const char* what) {
   if (status != napi_ok) throw BadArgument(what);
+}
+
+// The first N arguments of a call; those that were left out are undefined.
+template <size_t N>
+std::array<napi_value, N> Arguments(napi_env env, napi_callback_info info) {
+  std::array<napi_value, N> values{};
+  size_t count = N;
+  Check(napi_get_cb_info(env, info, &count, values.data(), nullptr, nullptr),
+        "arguments are wanted");
+  return values;
 }
 
 inline uint64_t ToUint64(napi_env env, napi_value value) {
@@ -113,6 +125,22 @@ inline napi_value FromRun(napi_env env, BlockRun run) {
 // Undefined for an empty run.
 inline napi_value FromOptionalRun(napi_env env, BlockRun run) {
   return run.count == 0 ? Undefined(env) : FromRun(env, run);
+}
+
+struct Method {
+  const char* name;
+  napi_callback call;
+};
+
+// Adds functions to `exports` and returns it; nullptr with a pending exception on failure.
+inline napi_value DefineMethods(napi_env env, napi_value exports,
+                                std::initializer_list<Method> methods) {
+  for (const auto& [name, call] : methods) {
+    const napi_property_descriptor property = {name,    nullptr,         call,   nullptr, nullptr,
+                                               nullptr, napi_enumerable, nullptr};
+    if (napi_define_properties(env, exports, 1, &property) != napi_ok) return nullptr;
+  }
+  return exports;
 }
 
 }  // namespace cloudvol::binding

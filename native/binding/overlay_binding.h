@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
-// Adds what src/native.ts calls NativeOverlay to `exports`; nullptr with a pending exception on
-// failure.
+// Each adds its part of what src/native.ts calls NativeOverlay to `exports`; nullptr with a pending
+// exception on failure.
 napi_value InitOverlay(napi_env env, napi_value exports);
+napi_value InitViews(napi_env env, napi_value exports);
+napi_value InitFuse(napi_env env, napi_value exports);

@@ -107,8 +107,7 @@ void FuseSession::OnThreadEnd(int error) {
   if (--running_ == 0) closed_(end_error_);
 }
 
-// --- the threads
-// ----------------------------------------------------------------------------------------------------
+// --- the threads ---------------------------------------------------------------------------------
 
 void FuseSession::ServeFirst() {
   const AlignedBuffer buffer(kBufferBytes);
@@ -218,8 +217,7 @@ bool FuseSession::NegotiateInit(const Request& request) {
   return true;
 }
 
-// --- the requests
-// ---------------------------------------------------------------------------------------------------
+// --- the requests --------------------------------------------------------------------------------
 
 void FuseSession::Handle(const Request& request, std::byte* scratch) {
   switch (request.header.opcode) {

@@ -84,8 +84,7 @@ BlockRun Overlay::BlocksOf(uint64_t offset, uint64_t length) const {
   return {first, (offset + length - 1) / block_bytes() - first + 1};
 }
 
-// --- present bits
-// ---------------------------------------------------------------------------------------------------
+// --- present bits --------------------------------------------------------------------------------
 
 bool Overlay::IsPresent(BlockRun run) const {
   return !present_ || present_.bits().All(run.first, run.count);
@@ -162,8 +161,7 @@ int Overlay::Populate(BlockRun run, const std::byte* data) {
   return 0;
 }
 
-// --- the doors
-// ------------------------------------------------------------------------------------------------------
+// --- the doors -----------------------------------------------------------------------------------
 
 Outcome Overlay::Read(uint64_t offset, std::span<std::byte> target) {
   if (!IsInside(offset, target.size())) return {EINVAL, {}};
@@ -310,11 +308,6 @@ uint64_t Overlay::SeekHole(uint64_t offset) const {
 int Overlay::SaveDelta(const std::string& path) {
   const RangeLock::Hold hold(lock_, 0, block_count(), Mode::kExclusive);
   return SaveBits(path, dirty_.bits(), options_.tag);
-}
-
-void Overlay::DropLive() {
-  dirty_.Unlink();
-  if (present_) present_.Unlink();
 }
 
 }  // namespace cloudvol

@@ -129,8 +129,6 @@ class Overlay {
 
   // Writes the active delta to `path`, durably: the end of an orderly close. 0 or an errno value.
   int SaveDelta(const std::string& path);
-  // Removes the live files; nothing may be used afterwards but the destructor.
-  void DropLive();
 
  private:
   using Mode = RangeLock::Mode;

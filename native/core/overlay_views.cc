@@ -94,8 +94,7 @@ void Overlay::PlanFull(FrozenView& view) {
   }
 }
 
-// --- before a write
-// -------------------------------------------------------------------------------------------------
+// --- before a write ------------------------------------------------------------------------------
 
 bool Overlay::AnyViewNeeds(BlockRun run) const {
   for (const auto& view : views_) {
@@ -159,8 +158,7 @@ void Overlay::BreakViewsNeeding(uint64_t block, int error) {
   }
 }
 
-// --- reading a view
-// -------------------------------------------------------------------------------------------------
+// --- reading a view ------------------------------------------------------------------------------
 
 size_t Overlay::PositionOf(const FrozenView& view) const {
   for (size_t position = 0; position < views_.size(); ++position) {
@@ -220,8 +218,7 @@ int Overlay::ReadViewPiece(size_t position, BlockRun run, std::byte* target,
   return 0;
 }
 
-// --- ending a view
-// --------------------------------------------------------------------------------------------------
+// --- ending a view -------------------------------------------------------------------------------
 
 int Overlay::MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block) {
   if (from.absent->Test(block)) {

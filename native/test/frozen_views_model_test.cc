@@ -85,7 +85,7 @@ Bytes ImageOf(Overlay& overlay, FrozenView& view, const Bytes& chain, Bytes imag
   return image;
 }
 
-// --- one thread -----------------------------------------------------------------------------------
+// --- one thread ----------------------------------------------------------------------------------
 
 class ModelledVolume {
  public:
@@ -188,7 +188,7 @@ TEST("frozen-is-immutable: fulls and incrementals on any base, read and ended in
   }
 }
 
-// --- many threads ---------------------------------------------------------------------------------
+// --- many threads --------------------------------------------------------------------------------
 
 // A thread that changes blocks of its own and says which change it began and which it finished.
 class Writer {

@@ -113,8 +113,9 @@ TEST("data-before-present: after a kill every present block holds its bytes, who
 
 // As after a power cut: the live bits are gone.
 std::shared_ptr<Overlay> OpenWithoutLive(TestVolume& volume, std::shared_ptr<Overlay>& overlay) {
-  overlay->DropLive();
   overlay.reset();
+  unlink(volume.options.live_delta_path.c_str());
+  unlink(volume.options.live_present_path.c_str());
   return volume.Open();
 }
 

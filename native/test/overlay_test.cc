@@ -78,8 +78,7 @@ TEST("a lazy overlay does what an array does that held the backing source's byte
   DoesWhatAnArrayDoes(DiskFolder(), Kind::kLazy);
 }
 
-// --- right-bytes-or-error
-// -------------------------------------------------------------------------
+// --- right-bytes-or-error ------------------------------------------------------------------------
 
 void CheckAbsent(const Outcome& outcome, uint64_t first, uint64_t count) {
   CHECK_EQ(outcome.error, 0);
@@ -258,8 +257,7 @@ TEST("a populate or write that fails leaves its block absent, and a later one he
   CHECK_EQ(ReadBlock(*overlay, 4), 2u);
 }
 
-// --- data and holes
-// -------------------------------------------------------------------------------
+// --- data and holes ------------------------------------------------------------------------------
 
 TEST("absent blocks are data: a copy that skips holes never skips them") {
   TestVolume volume(MemoryFolder(), Kind::kLazy, 64);
@@ -313,8 +311,7 @@ TEST("a hole after a long run of absent blocks costs few questions to the file s
   CHECK(questions < 10);
 }
 
-// --- trims
-// ----------------------------------------------------------------------------------------
+// --- trims ---------------------------------------------------------------------------------------
 
 TEST("a large trim holds up nobody for long: it is done in pieces") {
   constexpr uint64_t kBlocks = 65'536;  // 256 MiB

@@ -130,8 +130,7 @@ TEST("what was absent at the instant comes from the backing source, whatever was
   CHECK_EQ(ReadOf(*overlay, view, 6), kAbsent);
 }
 
-// --- the plan of a full
-// ---------------------------------------------------------------------------
+// --- the plan of a full --------------------------------------------------------------------------
 
 TEST("a full plans data and absent blocks, not holes") {
   TestVolume volume(DiskFolder(), Kind::kLazy, 64);
@@ -193,8 +192,7 @@ TEST("a full misses no block that is written, trimmed or populated while it is p
   }
 }
 
-// --- failures
-// -------------------------------------------------------------------------------------
+// --- failures ------------------------------------------------------------------------------------
 
 // The dirty bits of the active delta.
 std::vector<uint64_t> DirtyOf(const TestVolume& volume, Overlay& overlay) {
