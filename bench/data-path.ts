@@ -5,7 +5,7 @@ import { runCommand } from '../test/support/run-command.ts';
 import { startBenchAgent, type BenchAgent } from './bench-agent.ts';
 import { inTurn, printRow, saveResults, withRatio, type ComparisonRow } from './measure.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const SECONDS = 3;
 const SIZE = 1 << 30;
 

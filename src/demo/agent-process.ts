@@ -41,7 +41,9 @@ export async function startAgentProcess(
   signal?: AbortSignal,
 ): Promise<AgentProcess> {
   // An agent that is killed leaves its live bits there: they are to outlive it, not its folders.
-  await reaper.directory(await chooseLiveDirectory(join(runtimeDir, 'live'), stateDir));
+  const ownLiveDir = join(runtimeDir, 'live');
+  const liveDir = await chooseLiveDirectory(ownLiveDir, stateDir);
+  if (liveDir !== ownLiveDir) await reaper.directory(liveDir);
   const child = spawn(
     join(PACKAGE_ROOT, 'bin/cloudvol-agent'),
     ['--state-dir', stateDir, '--runtime-dir', runtimeDir],

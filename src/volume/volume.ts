@@ -2,6 +2,7 @@ import type { BackingRecord, ChainRecord } from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
 import { LocalDisk, type LocalDiskDeps } from './local-disk.ts';
 import { VolumeAttachments, type AttachmentsDeps } from './volume-attachments.ts';
+import type { FrozenView, PlanKind } from './volume-api.ts';
 import type { VolumeDirectory } from './volume-directory.ts';
 import type { VolumeStateFile } from './volume-state-file.ts';
 
@@ -91,6 +92,15 @@ export class Volume extends LocalDisk {
       backing,
       chains,
     };
+  }
+
+  /**
+   * What programs have written to a file system that is mounted here is in the view, whether they
+   * synced it or not, as far as it can be brought down.
+   */
+  override async freeze(plan: PlanKind): Promise<FrozenView> {
+    await this.#attachments.syncMounted();
+    return await super.freeze(plan);
   }
 
   /**
