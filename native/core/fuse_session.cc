@@ -96,6 +96,9 @@ FuseSession::FuseSession(UniqueFd device, std::shared_ptr<Overlay> overlay,
 
 FuseSession::~FuseSession() {
   abandoned_ = true;
+  // Before as well: a thread may wait for room among the parked requests, which nobody else makes
+  // once the connection is gone.
+  misses_->Drain();
   first_.join();
   for (std::thread& thread : others_) thread.join();
   misses_->Drain();
@@ -121,7 +124,7 @@ void FuseSession::ServeFirst() {
     }
     if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (length < static_cast<ssize_t>(sizeof(fuse_in_header)))
-      return OnThreadEnd(abandoned_ ? 0 : errno);
+      return OnThreadEnd(abandoned_ || errno == ENODEV ? 0 : errno);
     Request request{fd,
                     {},
                     buffer.data() + kRequestAt + sizeof(fuse_in_header),
@@ -152,8 +155,14 @@ void FuseSession::StartOtherThreads() {
     if (ioctl(clone.get(), FUSE_DEV_IOC_CLONE, &original) != 0)
       ThrowErrno("clone the FUSE descriptor");
     devices_.push_back(std::move(clone));
+    // Before it runs, since it counts itself down at its end.
     ++running_;
-    others_.emplace_back([this, fd = devices_.back().get()] { Serve(fd); });
+    try {
+      others_.emplace_back([this, fd = devices_.back().get()] { Serve(fd); });
+    } catch (...) {
+      --running_;
+      throw;
+    }
   }
 }
 
@@ -261,7 +270,8 @@ void FuseSession::Perform(const Request& request, std::byte* scratch) {
     case FUSE_READ: {
       const auto in = request.As<fuse_read_in>();
       if (in.size > fuse::kMaxWriteBytes) return Reply(request.fd, request.header.unique, EINVAL);
-      const uint64_t length = in.offset >= size ? 0 : std::min<uint64_t>(in.size, size - in.offset);
+      if (in.offset >= size) return Reply(request.fd, request.header.unique, 0);
+      const uint64_t length = std::min<uint64_t>(in.size, size - in.offset);
       return Finish(request, overlay_->Read(in.offset, {scratch, length}), scratch, length);
     }
     case FUSE_WRITE: {
@@ -289,6 +299,11 @@ void FuseSession::HandleFallocate(const Request& request) {
     return Reply(request.fd, request.header.unique, EOPNOTSUPP);
   }
   const uint64_t size = overlay_->size_bytes();
+  const bool is_inside = in.offset <= size && in.length <= size - in.offset;
+  // Without KEEP_SIZE the kernel believes afterwards that the file is longer.
+  if (!is_inside && !(in.mode & FALLOC_FL_KEEP_SIZE)) {
+    return Reply(request.fd, request.header.unique, ENOSPC);
+  }
   if (in.offset >= size) return Reply(request.fd, request.header.unique, 0);
   Finish(request, overlay_->Zero(in.offset, std::min(in.length, size - in.offset)), nullptr, 0);
 }

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 
 #include "test/test.h"
 
@@ -49,14 +50,21 @@ void MakeFolder(char (&folder)[64], const char* parent) {
   if (!mkdtemp(folder)) folder[0] = 0;
 }
 
-int RemoveEntry(const char* path, const struct stat*, int, struct FTW*) {
-  // A placeholder may still be mounted on; the connection is aborted first, so that nobody hangs.
-  umount2(path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
-  return remove(path);
+int RemoveEntry(const char* path, const struct stat*, int, struct FTW*) { return remove(path); }
+
+// Aborts what is still connected, so that nobody hangs on it.
+void UnmountUnder(const std::string& folder) {
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string source, path, rest; mounts >> source >> path && getline(mounts, rest);) {
+    if (!path.starts_with(folder + "/")) continue;
+    umount2(path.c_str(), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
 }
 
 void RemoveFolder(const char* folder) {
-  if (*folder) nftw(folder, RemoveEntry, 16, FTW_DEPTH | FTW_PHYS);
+  if (!*folder) return;
+  UnmountUnder(folder);
+  nftw(folder, RemoveEntry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 // The mounts of tests are nobody else's to see, and end with the last process that sees them.

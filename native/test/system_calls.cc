@@ -1,5 +1,6 @@
 #include "test/system_calls.h"
 
+#include <linux/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -11,6 +12,9 @@ namespace {
 
 std::function<int(const Call&)> intercept;
 std::function<void(const Call&)> intercept_after;
+
+uint32_t pretended_offset = 0;
+uint32_t pretended_memory = 0;
 
 bool Fails(const Call& call) {
   const int error = intercept ? intercept(call) : 0;
@@ -32,7 +36,26 @@ void InterceptAfter(std::function<void(const Call&)> after) { intercept_after = 
 
 void Intercept(std::function<int(const Call&)> before) { intercept = std::move(before); }
 
+void PretendDirectAlignment(uint32_t offset, uint32_t memory) {
+  pretended_offset = offset;
+  pretended_memory = memory;
+}
+
 extern "C" {
+
+long __real_syscall(long number, ...);
+
+// Only statx is called by its number.
+long __wrap_syscall(long number, int fd, const char* path, int flags, unsigned mask,
+                    struct statx* info) {
+  const long result = __real_syscall(number, fd, path, flags, mask, info);
+  if (result == 0 && pretended_offset) {
+    info->stx_mask |= STATX_DIOALIGN;
+    info->stx_dio_offset_align = pretended_offset;
+    info->stx_dio_mem_align = pretended_memory;
+  }
+  return result;
+}
 
 ssize_t __real_pread64(int fd, void* target, size_t length, off64_t offset);
 ssize_t __real_pwrite64(int fd, const void* source, size_t length, off64_t offset);
@@ -41,6 +64,7 @@ off64_t __real_lseek64(int fd, off64_t offset, int whence);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __real_rename(const char* from, const char* to);
+int __real_ioctl(int fd, unsigned long request, void* argument);
 
 ssize_t __wrap_pread64(int fd, void* target, size_t length, off64_t offset) {
   const Call call = {CallName::kRead, fd, static_cast<uint64_t>(offset), length};
@@ -77,6 +101,11 @@ int __wrap_fsync(int fd) {
 int __wrap_rename(const char* from, const char* to) {
   const Call call = {CallName::kRename, -1, 0, 0};
   return Fails(call) ? -1 : Told(call, __real_rename(from, to));
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void* argument) {
+  const Call call = {CallName::kControl, fd, 0, 0};
+  return Fails(call) ? -1 : Told(call, __real_ioctl(fd, request, argument));
 }
 
 }  // extern "C"

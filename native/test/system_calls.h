@@ -7,7 +7,17 @@
 
 namespace cloudvol::test {
 
-enum class CallName { kRead, kWrite, kZero, kSeekData, kSeekHole, kSyncData, kSync, kRename };
+enum class CallName {
+  kRead,
+  kWrite,
+  kZero,
+  kSeekData,
+  kSeekHole,
+  kSyncData,
+  kSync,
+  kRename,
+  kControl
+};
 
 struct Call {
   CallName name;
@@ -22,5 +32,8 @@ void Intercept(std::function<int(const Call&)> before);
 
 // Told after each call that went through.
 void InterceptAfter(std::function<void(const Call&)> after);
+
+// What statx says about direct I/O from now on, as other devices and file systems would.
+void PretendDirectAlignment(uint32_t offset, uint32_t memory);
 
 }  // namespace cloudvol::test
