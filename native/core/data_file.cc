@@ -48,8 +48,13 @@ DataFile DataFile::Open(const std::string& path, uint64_t size_bytes, bool creat
   file.fd_.Reset(open(path.c_str(), flags | O_DIRECT, 0600));
   if (file.fd_) {
     const Alignment alignment = DirectAlignment(file.fd_.get());
-    file.alignment_ = alignment.offset;
-    file.memory_alignment_ = alignment.memory;
+    if (alignment.offset > kSafeAlignment || alignment.memory > kPageBytes) {
+      // Coarser than a block may be, and than a bounce is.
+      file.fd_.Reset(open(path.c_str(), flags, 0600));
+    } else {
+      file.alignment_ = alignment.offset;
+      file.memory_alignment_ = alignment.memory;
+    }
   } else if (errno == EINVAL) {
     // A file system without direct I/O (tmpfs before Linux 6.6).
     file.fd_.Reset(open(path.c_str(), flags, 0600));

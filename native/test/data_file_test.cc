@@ -32,11 +32,11 @@ uint64_t RandomLength(std::mt19937_64& random, uint64_t max) {
   return std::min(wanted, max);
 }
 
-void ReadsWhatWasWritten(const std::string& folder) {
+void ReadsWhatWasWritten(const std::string& path) {
   auto random = SeededRandom();
-  const DataFile file = DataFile::Open(folder + "/data", kFileBytes, true);
+  const DataFile file = DataFile::Open(path, kFileBytes, true);
   std::vector<std::byte> model(kFileBytes);
-  for (uint64_t step = 0; step < Ops(250); ++step) {
+  for (uint64_t step = 0; step < Ops(120); ++step) {
     uint64_t offset = Below(random, kFileBytes);
     if (random() % 3 == 0) offset = offset / 4096 * 4096;
     const uint64_t length = RandomLength(random, kFileBytes - offset);
@@ -62,11 +62,21 @@ void ReadsWhatWasWritten(const std::string& folder) {
 }
 
 TEST("a data file on disk reads what was written, at any offset, length and memory address") {
-  ReadsWhatWasWritten(DiskFolder());
+  ReadsWhatWasWritten(DiskFolder() + "/data");
 }
 
 TEST("a data file in memory reads what was written, at any offset, length and memory address") {
-  ReadsWhatWasWritten(MemoryFolder());
+  ReadsWhatWasWritten(MemoryFolder() + "/data");
+}
+
+TEST("a data file works at every alignment that a device may ask for, and without direct I/O") {
+  const std::string folder = DiskFolder();
+  for (const uint32_t alignment : {512, 4096, 16384, 65536}) {
+    PretendDirectAlignment(alignment, 512);
+    ReadsWhatWasWritten(folder + "/" + std::to_string(alignment));
+  }
+  PretendDirectAlignment(4096, 65536);
+  ReadsWhatWasWritten(folder + "/memory");
 }
 
 TEST("an unaligned write leaves its neighbours alone") {
