@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/stat.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,7 +25,7 @@ struct Alignment {
 
 Alignment DirectAlignment(int fd) {
   struct statx info = {};
-  if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &info) == 0 &&
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &info) == 0 &&
       (info.stx_mask & STATX_DIOALIGN) && info.stx_dio_offset_align != 0) {
     return {info.stx_dio_offset_align, std::max<uint32_t>(info.stx_dio_mem_align, 1)};
   }

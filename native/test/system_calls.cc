@@ -1,6 +1,6 @@
 #include "test/system_calls.h"
 
-#include <linux/stat.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -43,12 +43,10 @@ void PretendDirectAlignment(uint32_t offset, uint32_t memory) {
 
 extern "C" {
 
-long __real_syscall(long number, ...);
+int __real_statx(int fd, const char* path, int flags, unsigned mask, struct statx* info);
 
-// Only statx is called by its number.
-long __wrap_syscall(long number, int fd, const char* path, int flags, unsigned mask,
-                    struct statx* info) {
-  const long result = __real_syscall(number, fd, path, flags, mask, info);
+int __wrap_statx(int fd, const char* path, int flags, unsigned mask, struct statx* info) {
+  const int result = __real_statx(fd, path, flags, mask, info);
   if (result == 0 && pretended_offset) {
     info->stx_mask |= STATX_DIOALIGN;
     info->stx_dio_offset_align = pretended_offset;
