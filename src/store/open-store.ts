@@ -7,16 +7,7 @@ import { MetricsStore, type StoreMetrics } from './layers/metrics.ts';
 import { RetryStore } from './layers/retry.ts';
 import type { ObjectStore } from './object-store.ts';
 import { storeError } from './store-error.ts';
-
-/** Where objects go, by provider. */
-export type StoreTarget = DirectoryTarget;
-
-export interface DirectoryTarget {
-  readonly provider: 'directory';
-  readonly path: string;
-  /** Makes the folder when it is missing. Default: false. */
-  readonly create?: boolean;
-}
+import type { StoreTarget } from './store-target.ts';
 
 export interface OpenStoreOptions {
   readonly clock?: Clock;
