@@ -23,7 +23,8 @@ export class StoredCloudsnap implements CloudsnapReader {
   readonly manifest: Manifest;
   readonly geometry: Geometry;
   readonly #store: ObjectStore;
-  readonly #index: IndexReader;
+  /** Where its blocks lie. */
+  readonly index: IndexReader;
   readonly #gets = new Limiter(GETS_AT_ONCE);
   readonly #closed = new AbortController();
 
@@ -31,7 +32,7 @@ export class StoredCloudsnap implements CloudsnapReader {
     this.manifest = manifest;
     this.geometry = geometryOf(manifest.volume.sizeBytes, manifest.volume.blockBytes);
     this.#store = store;
-    this.#index = index;
+    this.index = index;
   }
 
   async readBlocks(extent: Extent, signal?: AbortSignal): Promise<readonly ReadRun[]> {
@@ -42,7 +43,7 @@ export class StoredCloudsnap implements CloudsnapReader {
     const data = new Uint8Array(wanted.length * this.geometry.blockBytes);
     await mapLimited(
       groupFrames(wanted),
-      (group) => this.#gets.run(() => this.#fetch(group, data, until), until),
+      (group) => this.#gets.run(() => this.fetchGroup(group, data, until), until),
       { limit: GETS_AT_ONCE, signal: until },
     );
     return [...runsOf(extent, wanted, data, this.geometry.blockBytes)];
@@ -50,9 +51,9 @@ export class StoredCloudsnap implements CloudsnapReader {
 
   async *dataExtents(signal?: AbortSignal): AsyncGenerator<Extent> {
     let last: Extent | undefined;
-    for (let pageNumber = 0; pageNumber < this.#index.root.pageCount; pageNumber++) {
-      if (!this.#index.root.get(pageNumber)) continue;
-      const page = await this.#index.page(pageNumber, this.#until(signal));
+    for (let pageNumber = 0; pageNumber < this.index.root.pageCount; pageNumber++) {
+      if (!this.index.root.get(pageNumber)) continue;
+      const page = await this.index.page(pageNumber, this.#until(signal));
       if (!page) continue;
       for (const extent of extentsOf(blocksOf(page, pageNumber))) {
         if (last && endBlock(last) === extent.firstBlock) {
@@ -68,7 +69,7 @@ export class StoredCloudsnap implements CloudsnapReader {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#index.clear();
+    this.index.clear();
   }
 
   /** Where the blocks of the extent lie that are not zero, ascending. */
@@ -77,7 +78,7 @@ export class StoredCloudsnap implements CloudsnapReader {
     const lead = extent.firstBlock % PAGE_BLOCKS;
     const aligned = { firstBlock: extent.firstBlock - lead, blockCount: extent.blockCount + lead };
     for (const { firstBlock, blockCount } of splitExtent(aligned, PAGE_BLOCKS)) {
-      const page = await this.#index.page(firstBlock / PAGE_BLOCKS, signal);
+      const page = await this.index.page(firstBlock / PAGE_BLOCKS, signal);
       const from = Math.max(firstBlock, extent.firstBlock) - firstBlock;
       for (let slot = from; page && slot < blockCount; slot++) {
         const frame: FrameRef | undefined = page.get(slot);
@@ -87,7 +88,11 @@ export class StoredCloudsnap implements CloudsnapReader {
     return wanted;
   }
 
-  async #fetch(group: FrameGroup, target: Uint8Array, signal: AbortSignal): Promise<void> {
+  /**
+   * One range GET: verified blocks, each in its slot of `target`. Slots count blocks of the volume.
+   * @throws CloudvolError `cloudsnap/corrupt`
+   */
+  async fetchGroup(group: FrameGroup, target: Uint8Array, signal: AbortSignal): Promise<void> {
     const { cloudsnapId, clusterId } = this.manifest;
     const { blockBytes } = this.geometry;
     const key = packKey(clusterId, group.pack);
