@@ -13,6 +13,8 @@ export interface CommandGroup {
   readonly alias?: readonly string[];
   readonly summary: string;
   readonly verbs: readonly CommandEntry[];
+  /** Groups within this one: `cloudsnap credentials …`. */
+  readonly groups?: readonly CommandGroup[];
 }
 
 const CREDENTIAL_VERBS: readonly CommandEntry[] = [
@@ -35,6 +37,13 @@ const CREDENTIAL_VERBS: readonly CommandEntry[] = [
     load: () => import('./commands/credentials/delete.ts'),
   },
 ];
+
+const CREDENTIALS: CommandGroup = {
+  name: 'credentials',
+  alias: ['cred'],
+  summary: 'Manage credentials of object stores',
+  verbs: CREDENTIAL_VERBS,
+};
 
 export const GROUPS: readonly CommandGroup[] = [
   {
@@ -91,16 +100,12 @@ export const GROUPS: readonly CommandGroup[] = [
       },
     ],
   },
-  {
-    name: 'credentials',
-    alias: ['cred'],
-    summary: 'Manage credentials of object stores',
-    verbs: CREDENTIAL_VERBS,
-  },
+  CREDENTIALS,
   {
     name: 'cloudsnap',
     alias: ['cs'],
     summary: 'Backup and restore snapshots to/from cloud',
+    groups: [CREDENTIALS],
     verbs: [
       {
         name: 'backup',
@@ -161,6 +166,3 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/demo.ts'),
   },
 ];
-
-/** `cloudsnap credentials …` is another way to say `credentials …`. */
-export const NESTED_GROUPS: ReadonlyMap<string, string> = new Map([['cloudsnap', 'credentials']]);

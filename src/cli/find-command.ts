@@ -1,11 +1,5 @@
 import { CloudvolError } from '../base/errors.ts';
-import {
-  COMMANDS,
-  GROUPS,
-  NESTED_GROUPS,
-  type CommandEntry,
-  type CommandGroup,
-} from './command-table.ts';
+import { COMMANDS, GROUPS, type CommandEntry, type CommandGroup } from './command-table.ts';
 import { suggestion } from './suggestion.ts';
 
 interface Named {
@@ -21,32 +15,41 @@ export type Found =
       readonly rest: string[];
     }
   /** Only a group was named, or nothing: its help is wanted. */
-  | { readonly kind: 'group'; readonly group: CommandGroup | undefined; readonly isAsked: boolean };
+  | {
+      readonly kind: 'group';
+      readonly path: string;
+      readonly group: CommandGroup | undefined;
+      readonly isAsked: boolean;
+    };
 
 /** @throws CloudvolError `usage/unknown-command` */
 export function findCommand(args: readonly string[]): Found {
   const [first, ...rest] = args;
   if (first === undefined || isHelp(first)) {
-    return { kind: 'group', group: undefined, isAsked: first !== undefined };
+    return { kind: 'group', path: '', group: undefined, isAsked: first !== undefined };
   }
   const group = named(GROUPS, first);
-  if (group) return findVerb(group, rest);
+  if (group) return findVerb(group, group.name, rest);
   const entry = named(COMMANDS, first);
   if (entry) return { kind: 'command', path: entry.name, entry, rest };
   throw unknown(first, 'cloudvol', [...GROUPS, ...COMMANDS]);
 }
 
-function findVerb(group: CommandGroup, args: readonly string[]): Found {
+function findVerb(group: CommandGroup, path: string, args: readonly string[]): Found {
   const [first, ...rest] = args;
   if (first === undefined || isHelp(first)) {
-    return { kind: 'group', group, isAsked: first !== undefined };
+    return { kind: 'group', path, group, isAsked: first !== undefined };
   }
-  const nested = NESTED_GROUPS.get(group.name);
-  const inner = nested === first ? named(GROUPS, nested) : undefined;
-  if (inner) return findVerb(inner, rest);
+  const inner = named(group.groups ?? [], first);
+  if (inner) return findVerb(inner, pathTo(inner, path), rest);
   const entry = named(group.verbs, first);
-  if (entry) return { kind: 'command', path: `${group.name} ${entry.name}`, entry, rest };
-  throw unknown(first, `cloudvol ${group.name}`, group.verbs);
+  if (entry) return { kind: 'command', path: `${path} ${entry.name}`, entry, rest };
+  throw unknown(first, `cloudvol ${path}`, [...group.verbs, ...(group.groups ?? [])]);
+}
+
+/** A group that stands by itself as well is known by its short path. */
+function pathTo(inner: CommandGroup, path: string): string {
+  return GROUPS.includes(inner) ? inner.name : `${path} ${inner.name}`;
 }
 
 function named<T extends Named>(all: readonly T[], word: string): T | undefined {

@@ -14,11 +14,11 @@ export function commandHelp(path: string, entry: CommandEntry, command: Command)
   ]);
 }
 
-export function groupHelp({ name, summary, verbs }: CommandGroup): string {
+export function groupHelp(path: string, { summary, verbs, groups = [] }: CommandGroup): string {
   return sections([
-    ['NAME', [`cloudvol ${name} - ${summary}`]],
-    ['USAGE', [`cloudvol ${name} command [command options] [arguments...]`]],
-    ['COMMANDS', columns(verbs.map(entryWords))],
+    ['NAME', [`cloudvol ${path} - ${summary}`]],
+    ['USAGE', [`cloudvol ${path} command [command options] [arguments...]`]],
+    ['COMMANDS', columns([...verbs, ...groups].map(entryWords))],
     ['OPTIONS', ['--help, -h  show help']],
   ]);
 }

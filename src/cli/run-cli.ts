@@ -59,11 +59,11 @@ async function runCommand(
 }
 
 async function showGroup(
-  { group, isAsked }: Extract<Found, { kind: 'group' }>,
+  { path, group, isAsked }: Extract<Found, { kind: 'group' }>,
   output: Output,
 ): Promise<ExitCode> {
   const { groupHelp, programHelp } = await import('./help.ts');
-  const text = group ? groupHelp(group) : programHelp();
+  const text = group ? groupHelp(path, group) : programHelp();
   if (isAsked) output.line(text);
   else output.note(text);
   return isAsked ? EXIT.ok : EXIT.usage;
