@@ -8,6 +8,7 @@ import type {
   Consistency,
   Manifest,
 } from '../format/manifest.ts';
+import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 
 // What users of a repository need to say, without knowing where the format is defined.
 export type {
@@ -50,6 +51,8 @@ export interface CloudsnapRepository {
    * details.
    */
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void>;
+  /** See verifyCloudsnap. */
+  verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport>;
 }
 
 export interface CloudsnapPlan {

@@ -13,6 +13,7 @@ import type {
   CloudsnapReader,
   CloudsnapRepository,
   CloudsnapWriter,
+  Manifest,
 } from './cloudsnap-api.ts';
 import { parentKey, withWholeChains } from './chain.ts';
 import { deleteCloudsnap, listDependants } from './delete-cloudsnap.ts';
@@ -20,6 +21,8 @@ import { IndexReader } from './index-reader.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
 import { manifestKey } from './object-keys.ts';
 import { StoredCloudsnap } from './stored-cloudsnap.ts';
+import { verifyCloudsnap } from './verify/verify-cloudsnap.ts';
+import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface RepositoryOptions {
@@ -96,8 +99,14 @@ class StoreRepository implements CloudsnapRepository {
   }
 
   async open({ manifest }: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapReader> {
-    const { store } = this.#options;
-    return new StoredCloudsnap(store, manifest, await IndexReader.open(store, manifest, signal));
+    return await this.#openStored(manifest, signal);
+  }
+
+  verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport> {
+    const { store, clock } = this.#options;
+    const open = (manifest: Manifest) => this.#openStored(manifest, signal);
+    const deps = { store, clock, open, catalog: new ManifestCatalog(store) };
+    return verifyCloudsnap(deps, cloudsnapId, options, signal);
   }
 
   begin(plan: CloudsnapPlan, signal: AbortSignal): Promise<CloudsnapWriter> {
@@ -112,6 +121,11 @@ class StoreRepository implements CloudsnapRepository {
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void> {
     const options = { ...this.#options, catalog: this.#catalog };
     return this.#deletions.run(() => deleteCloudsnap(options, entry, signal), signal);
+  }
+
+  async #openStored(manifest: Manifest, signal?: AbortSignal): Promise<StoredCloudsnap> {
+    const { store } = this.#options;
+    return new StoredCloudsnap(store, manifest, await IndexReader.open(store, manifest, signal));
   }
 
   /**
