@@ -6,7 +6,8 @@ import type { ClusterId } from '../base/ids.ts';
 import { sha256Hex } from '../base/sha256.ts';
 import type { CloudsnapName } from '../format/cloudsnap-id.ts';
 import { encodeIndexRoot } from '../format/index-root-codec.ts';
-import { ROOT_OBJECT, encodeManifest } from '../format/manifest-codec.ts';
+import { encodeManifest } from '../format/manifest-codec.ts';
+import { rootObject } from '../format/root-object.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { BlockWriter } from './block-writer.ts';
 import type {
@@ -152,9 +153,10 @@ export class CloudsnapUpload implements CloudsnapWriter {
   async #putRoot() {
     const { uploads, clusterId, name } = this.#options;
     const bytes = encodeIndexRoot(this.#blocks.root, name.snapName);
-    await uploads.start(rootKey(clusterId, name.snapName), bytes);
+    const object = rootObject(0);
+    await uploads.start(rootKey(clusterId, name.snapName, object), bytes);
     await uploads.settled();
-    return { object: ROOT_OBJECT, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
+    return { object, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
   }
 
   async #publish(root: CloudsnapEntry['manifest']['root']): Promise<CloudsnapEntry> {

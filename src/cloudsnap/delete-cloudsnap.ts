@@ -8,7 +8,14 @@ import { dependantsOf, withWholeChains } from './chain.ts';
 import type { CloudsnapEntry } from './cloudsnap-api.ts';
 import { readIntact } from './damage.ts';
 import { isVisible, type ManifestCatalog, type Slot } from './manifest-catalog.ts';
-import { manifestKey, openKey, rootKey, snapPrefix, tombstoneKey } from './object-keys.ts';
+import {
+  isRootKey,
+  manifestKey,
+  openKey,
+  rootKey,
+  snapPrefix,
+  tombstoneKey,
+} from './object-keys.ts';
 import { MAX_TOMBSTONE_BYTES, decodeTombstone, encodeTombstone } from './tombstone.ts';
 import { withSignal } from './with-signal.ts';
 
@@ -27,7 +34,7 @@ const READS_AT_ONCE = 16;
  *
  *   tombstone put       it is invisible from here on
  *   dependants looked for once more: see `finishDeletion`
- *   its root            there is no way back from here on
+ *   its roots           there is no way back from here on
  *   its other objects   all below its prefix but `open`
  *   its manifest
  *   `open`              so that a manifest without any object beside it is a listing that lies
@@ -116,20 +123,23 @@ async function finishDeletion(
   const keys: string[] = [];
   const prefix = snapPrefix(slot.clusterId, snapName);
   for await (const { key } of store.list(prefix, withSignal(signal))) keys.push(key);
+  const roots = keys.filter(isRootKey);
+  let isWhole = roots.length > 0;
   if (slot.manifest) {
     const { manifest } = await catalog.read(slot, signal);
     requireListed(manifest.cloudsnapId, cloudsnapId, keys);
+    // There may be others beside it, of attempts that were cut off.
+    isWhole = keys.includes(rootKey(slot.clusterId, snapName, manifest.root.object));
   }
-  const root = rootKey(slot.clusterId, snapName);
   const dependants = await listDependants(catalog, slot, signal);
-  if (dependants.length > 0 && keys.includes(root)) {
+  if (dependants.length > 0 && isWhole) {
     await store.delete([tombstoneKey(slot.key)], withSignal(signal));
     refuseDependants(cloudsnapId, dependants);
   }
   const open = openKey(slot.clusterId, snapName);
   const rounds = [
-    [root],
-    keys.filter((key) => key !== root && key !== open),
+    roots,
+    keys.filter((key) => !isRootKey(key) && key !== open),
     [slot.key],
     [open],
     slot.sequence === highest ? [] : [tombstoneKey(slot.key)],

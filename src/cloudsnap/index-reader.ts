@@ -60,7 +60,7 @@ export class IndexReader {
   ): Promise<IndexReader> {
     const { cloudsnapId, clusterId } = manifest;
     const snapName = snapNameOf(manifest);
-    const key = rootKey(clusterId, snapName);
+    const key = rootKey(clusterId, snapName, manifest.root.object);
     const where = { cloudsnapId, object: key };
     const range = { offset: 0, length: manifest.root.lengthBytes };
     const root = await readIntact(

@@ -1,7 +1,8 @@
 import type { ClusterId } from '../base/ids.ts';
 import type { CloudsnapName } from '../format/cloudsnap-id.ts';
-import { ROOT_OBJECT, decodeManifest, encodeManifest } from '../format/manifest-codec.ts';
+import { decodeManifest, encodeManifest } from '../format/manifest-codec.ts';
 import type { CloudsnapStatistics, Manifest } from '../format/manifest.ts';
+import { rootObject } from '../format/root-object.ts';
 import type { CloudsnapPlan } from './cloudsnap-api.ts';
 
 const NO_STATISTICS: CloudsnapStatistics = {
@@ -56,7 +57,7 @@ export function manifestOf(
  * @throws CloudvolError `format/too-large`, `format/corrupt`
  */
 export function checkDraft(plan: CloudsnapPlan, clusterId: ClusterId, name: CloudsnapName): void {
-  const root = { object: ROOT_OBJECT, lengthBytes: 1, sha256: '0'.repeat(64) };
+  const root = { object: rootObject(0), lengthBytes: 1, sha256: '0'.repeat(64) };
   decodeManifest(
     encodeManifest(manifestOf(plan, clusterId, name, { root, statistics: NO_STATISTICS })),
   );

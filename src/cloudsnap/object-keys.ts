@@ -3,6 +3,7 @@ import { isVolumeId } from '../base/ids.ts';
 import { isClusterId } from '../format/cloudsnap-id.ts';
 import type { PackRef } from '../format/index-page.ts';
 import type { IndexObjectRef } from '../format/index-root.ts';
+import { isRootObject } from '../format/root-object.ts';
 
 /** Every key in a bucket is made here, and nowhere else. docs/FORMAT.md lists them. */
 
@@ -76,6 +77,12 @@ export function indexKey(
   return `${snapPrefix(clusterId, object.snapName)}index-${object.number}`;
 }
 
-export function rootKey(clusterId: ClusterId, snapName: string): string {
-  return `${snapPrefix(clusterId, snapName)}root`;
+/** @param object its name, as the manifest says it. */
+export function rootKey(clusterId: ClusterId, snapName: string, object: string): string {
+  return `${snapPrefix(clusterId, snapName)}${object}`;
+}
+
+/** Whether the key is that of a root, of whichever attempt of its upload. */
+export function isRootKey(key: string): boolean {
+  return isRootObject(key.slice(key.lastIndexOf('/') + 1));
 }

@@ -8,6 +8,7 @@ import { FORMAT_VERSION } from './format-version.ts';
 import { MAX_ROOT_BYTES } from './index-root-codec.ts';
 import { JsonFields } from './json-fields.ts';
 import { CLOUDSNAP_TYPES, CONSISTENCIES, type Manifest } from './manifest.ts';
+import { isRootObject } from './root-object.ts';
 
 /** Room for every label that can be (64 of 255 bytes twice) and a list that stays quick. */
 export const MAX_MANIFEST_BYTES = 64 << 10;
@@ -15,8 +16,6 @@ const MAX_LABELS = 64;
 const MAX_TEXT_BYTES = 255;
 /** The last instant that a Date can hold. */
 const MAX_TIME_MS = 8.64e15;
-/** `root` is the only name there is; the field lets a later version choose. */
-export const ROOT_OBJECT = 'root';
 
 /** @throws CloudvolError `format/too-large` when labels and names do not fit. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -140,7 +139,7 @@ function readVolume(manifest: JsonFields): Manifest['volume'] {
 function readRoot(manifest: JsonFields): Manifest['root'] {
   const fields = manifest.object('root', ['object', 'lengthBytes', 'sha256']);
   const root = {
-    object: fields.oneOf('object', [ROOT_OBJECT]),
+    object: fields.text('object', isRootObject),
     lengthBytes: fields.count('lengthBytes', MAX_ROOT_BYTES),
     sha256: fields.text('sha256', isSha256),
   };
