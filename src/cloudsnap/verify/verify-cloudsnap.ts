@@ -86,8 +86,9 @@ class Verification {
     if (!entry) return { ...NOTHING, damage: this.#findings() };
     if (entry.manifest.cloudsnapId !== cloudsnapId) throw notFound(cloudsnapId);
     await checkChain(entry, { catalog, slots, damage: this.#damage, clock, signal });
-    const root = rootKey(slot.clusterId, snapNameOf(entry.manifest));
-    const cloudsnap = await this.#orNote('root', root, () => open(entry.manifest, signal));
+    const { manifest } = entry;
+    const root = rootKey(slot.clusterId, snapNameOf(manifest), manifest.root.object);
+    const cloudsnap = await this.#orNote('root', root, () => open(manifest, signal));
     if (!cloudsnap) return { ...NOTHING, damage: this.#findings() };
     try {
       return await this.#content(cloudsnap, options);
