@@ -13,7 +13,7 @@ export interface CommandGroup {
   readonly alias?: readonly string[];
   readonly summary: string;
   readonly verbs: readonly CommandEntry[];
-  /** Groups within this one: `cloudsnap credentials …`. */
+  /** Groups within this one: `cloudsnap credentials …`, `secrets kvdb …`. */
   readonly groups?: readonly CommandGroup[];
 }
 
@@ -43,6 +43,28 @@ const CREDENTIALS: CommandGroup = {
   alias: ['cred'],
   summary: 'Manage credentials of object stores',
   verbs: CREDENTIAL_VERBS,
+};
+
+const KVDB: CommandGroup = {
+  name: 'kvdb',
+  summary: 'The secret store that comes with the agent',
+  verbs: [
+    {
+      name: 'login',
+      summary: 'Unlock the secret store; the first login sets its passphrase',
+      load: () => import('./commands/secrets/kvdb/login.ts'),
+    },
+    {
+      name: 'logout',
+      summary: 'Lock the secret store',
+      load: () => import('./commands/secrets/kvdb/logout.ts'),
+    },
+    {
+      name: 'status',
+      summary: 'Say whether the secret store is locked',
+      load: () => import('./commands/secrets/kvdb/status.ts'),
+    },
+  ],
 };
 
 export const GROUPS: readonly CommandGroup[] = [
@@ -101,6 +123,12 @@ export const GROUPS: readonly CommandGroup[] = [
     ],
   },
   CREDENTIALS,
+  {
+    name: 'secrets',
+    summary: 'Manage the secrets that credentials need',
+    verbs: [],
+    groups: [KVDB],
+  },
   {
     name: 'cloudsnap',
     alias: ['cs'],

@@ -4,6 +4,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { ControlClient } from '../control/client.ts';
 import type { ExitCode } from './exit-codes.ts';
+import type { Input } from './input.ts';
 import type { Output } from './output.ts';
 
 export interface OptionSpec {
@@ -46,6 +47,7 @@ type ArgumentValues<Arguments extends readonly ArgumentSpec[]> = {
 
 export interface CommandContext {
   readonly client: ControlClient;
+  readonly input: Input;
   readonly output: Output;
   /** `--json` */
   readonly json: boolean;

@@ -24,6 +24,7 @@ export const EXIT = {
   internal: 70,
   /** The store does not answer for now: try again. */
   tryAgain: 75,
+  /** Not allowed, or locked: log in, or give the right passphrase. */
   noPermission: 77,
   interrupted: 130,
 } as const;
@@ -39,6 +40,11 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   'agent/timeout': EXIT.tryAgain,
   'credential/none': EXIT.usage,
   'credential/ambiguous': EXIT.usage,
+  'secrets/locked': EXIT.noPermission,
+  'secrets/wrong-passphrase': EXIT.noPermission,
+  'cloudsnap/encrypted': EXIT.noPermission,
+  'cloudsnap/wrong-passphrase': EXIT.noPermission,
+  'cloudsnap/not-encrypted': EXIT.usage,
   'store/unavailable': EXIT.tryAgain,
   'store/full': EXIT.noSpace,
   'task/queue-full': EXIT.conflict,

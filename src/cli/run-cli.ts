@@ -5,6 +5,7 @@ import { ControlClient } from '../control/client.ts';
 import { toErrorBody } from '../control/error-body.ts';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 import { findCommand, type Found } from './find-command.ts';
+import { Input } from './input.ts';
 import { printable, type Output } from './output.ts';
 
 /**
@@ -16,6 +17,7 @@ export async function runCli(
   args: readonly string[],
   output: Output,
   signal: AbortSignal,
+  input: Input = new Input(() => process.stdin, process.stderr),
 ): Promise<ExitCode> {
   try {
     if (args[0] === '--version') {
@@ -25,7 +27,7 @@ export async function runCli(
     }
     const found = findCommand(args);
     if (found.kind === 'group') return await showGroup(found, output);
-    return await runCommand(found, output, signal);
+    return await runCommand(found, input, output, signal);
   } catch (error) {
     return reportError(error, isJson(args), output);
   }
@@ -33,6 +35,7 @@ export async function runCli(
 
 async function runCommand(
   { path, entry, rest }: Extract<Found, { kind: 'command' }>,
+  input: Input,
   output: Output,
   signal: AbortSignal,
 ): Promise<ExitCode> {
@@ -49,6 +52,7 @@ async function runCommand(
   const socket = typeof options['socket'] === 'string' ? options['socket'] : undefined;
   const context = {
     client: new ControlClient(clientSocketPath(socket, process.env)),
+    input,
     output,
     json: options['json'] === true,
     clock: systemClock,

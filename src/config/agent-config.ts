@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -19,10 +20,12 @@ export interface AgentConfig {
    */
   readonly liveDir: string;
   readonly logLevel: LogLevel;
+  /** File with the passphrase of the secret store, for a start without anybody who logs in. */
+  readonly secretsPassphraseFile?: string;
 }
 
 interface Setting {
-  readonly flag: 'state-dir' | 'runtime-dir' | 'log-level';
+  readonly flag: 'state-dir' | 'runtime-dir' | 'log-level' | 'secrets-passphrase-file';
   readonly env: string;
   readonly value: string;
   readonly about: string;
@@ -45,11 +48,18 @@ const SETTINGS: readonly Setting[] = [
     about: 'agent.sock, and volumes/<name> for each attached volume',
   },
   { flag: 'log-level', env: 'CLOUDVOL_LOG_LEVEL', value: 'info', about: LOG_LEVELS.join(', ') },
+  {
+    flag: 'secrets-passphrase-file',
+    env: 'CLOUDVOL_SECRETS_PASSPHRASE_FILE',
+    value: '',
+    about: 'unlocks the secret store at the start; else the systemd credential cloudvol-secrets',
+  },
 ];
 
 export function agentUsage(): string {
   const lines = SETTINGS.map(
-    ({ flag, env, value, about }) => `   --${flag.padEnd(12)} ${about} [${env}; default ${value}]`,
+    ({ flag, env, value, about }) =>
+      `   --${flag.padEnd(23)} ${about} [${env}; default ${value || 'none'}]`,
   );
   return [
     'USAGE:',
@@ -87,7 +97,23 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
   if (!logLevel) problems.push(`--log-level must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0 || !logLevel) throw invalid(problems);
   const liveDir = join(runtimeDir, 'live');
-  return { stateDir, runtimeDir, liveDir, socketPath, logLevel };
+  const passphraseFile =
+    value('secrets-passphrase-file', '') || systemdCredential(env['CREDENTIALS_DIRECTORY']);
+  return {
+    stateDir,
+    runtimeDir,
+    liveDir,
+    socketPath,
+    logLevel,
+    ...(passphraseFile !== undefined && { secretsPassphraseFile: resolve(passphraseFile) }),
+  };
+}
+
+/** Where systemd puts what `LoadCredential=cloudvol-secrets:…` names: systemd.exec(5). */
+function systemdCredential(directory: string | undefined): string | undefined {
+  if (!directory) return undefined;
+  const path = join(directory, 'cloudvol-secrets');
+  return existsSync(path) ? path : undefined;
 }
 
 function readFlags(args: readonly string[]): { flags: Map<string, string>; problems: string[] } {

@@ -42,6 +42,10 @@ export const ROUTES = {
   listCredentials: get('/v1/credentials'),
   deleteCredential: del('/v1/credentials/:credential'),
 
+  inspectSecrets: get('/v1/secrets/verify'),
+  loginSecrets: post('/v1/secrets/login', QUICK_MS),
+  logoutSecrets: post('/v1/secrets/logout', QUICK_MS),
+
   backup: post('/v1/cloudbackups', SLOW_MS),
   restore: post('/v1/cloudbackups/restore', SLOW_MS),
   listCloudsnaps: post('/v1/cloudbackups/enumeratewithfilters', SLOW_MS),

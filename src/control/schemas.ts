@@ -13,11 +13,18 @@ import type { RouteName } from './routes.ts';
  */
 const MAX_TEXT = 4096;
 const MAX_LABELS = 64;
+/** Certificates and key files: a whole bundle of authorities is far larger, and not needed. */
+const MAX_FILE_TEXT = 256 << 10;
+/** More endpoints than any store has gateways behind one name. */
+const MAX_ENDPOINTS = 64;
 
 const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 const text = () => Type.String({ maxLength: MAX_TEXT });
 const reference = () => Type.String({ minLength: 1, maxLength: MAX_TEXT });
+const fileText = () => Type.String({ minLength: 1, maxLength: MAX_FILE_TEXT });
+const optional = () => Type.Optional(reference());
+const optionalFlag = () => Type.Optional(Type.Boolean());
 const bytes = () => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const count = () => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const time = () => Type.String({ format: 'date-time' });
@@ -59,10 +66,20 @@ export const volumeView = closed({
 export const credentialView = closed({
   id: Type.String(),
   name: Type.String(),
-  provider: Type.String(),
-  path: Type.String(),
+  provider: Type.String({ description: 's3, azure, google, directory' }),
+  path: orNull(Type.String({ description: 'of a directory store' })),
+  bucket: orNull(Type.String({ description: 'null: the default one, named by the cluster id' })),
+  endpoints: Type.Array(Type.String()),
+  region: orNull(Type.String()),
+  accessKey: orNull(Type.String()),
+  storageClass: orNull(Type.String()),
+  sse: orNull(Type.String()),
+  accountName: orNull(Type.String()),
+  projectId: orNull(Type.String()),
+  ssl: Type.Boolean(),
   encrypted: Type.Boolean(),
   created: time(),
+  writeBytesPerSecond: orNull(Type.Number({ description: 'as measured last' })),
   // To its store, since the agent started: what a provider charges for.
   requests: closed({ put: count(), get: count(), head: count(), list: count(), delete: count() }),
 });
@@ -152,11 +169,53 @@ export const CALLS = {
   unmountVolume: { input: volumeInput, output: volumeView },
 
   createCredential: {
-    input: closed({ name: text(), provider: Type.Literal('directory'), path: reference() }),
+    input: closed({
+      name: text(),
+      provider: Type.Union([
+        Type.Literal('s3'),
+        Type.Literal('azure'),
+        Type.Literal('google'),
+        Type.Literal('directory'),
+      ]),
+      path: optional(),
+      bucket: optional(),
+      ca: Type.Optional(fileText()),
+      useIam: optionalFlag(),
+      endpoints: Type.Optional(
+        Type.Array(reference(), { minItems: 1, maxItems: MAX_ENDPOINTS, description: 'of S3' }),
+      ),
+      region: optional(),
+      disableSsl: optionalFlag(),
+      virtualHost: optionalFlag(),
+      accessKey: optional(),
+      secretKey: optional(),
+      storageClass: optional(),
+      sse: optional(),
+      accountName: optional(),
+      accountKey: optional(),
+      connectionString: optional(),
+      sasToken: optional(),
+      endpoint: Type.Optional(Type.String({ maxLength: MAX_TEXT, description: 'URL' })),
+      projectId: optional(),
+      jsonKey: Type.Optional(fileText()),
+      passphrase: optional(),
+    }),
     output: credentialView,
   },
   listCredentials: { input: nothing, output: Type.Array(credentialView) },
   deleteCredential: { input: closed({ credential: reference() }), output: nothing },
+
+  inspectSecrets: {
+    input: nothing,
+    output: closed({ hasPassphrase: Type.Boolean(), unlocked: Type.Boolean() }),
+  },
+  loginSecrets: {
+    input: closed({ passphrase: reference() }),
+    output: closed({
+      passphraseSet: Type.Boolean({ description: 'true: this first login has set it' }),
+    }),
+  },
+  logoutSecrets: { input: nothing, output: nothing },
 
   backup: {
     input: closed({

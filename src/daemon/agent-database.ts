@@ -1,7 +1,14 @@
+import { chmodSync } from 'node:fs';
+
 import type { Clock } from '../base/clock.ts';
-import { newClusterId, type ClusterId } from '../base/ids.ts';
+import { newClusterId, newCredentialId, type ClusterId } from '../base/ids.ts';
 import { Sqlite } from '../base/sqlite.ts';
-import { CREDENTIAL_TABLE_SQL, CredentialRegistry } from '../secrets/credential-registry.ts';
+import {
+  CREDENTIAL_SECRETS_SQL,
+  CREDENTIAL_TABLE_SQL,
+  CredentialRegistry,
+} from '../secrets/credential-registry.ts';
+import { EmbeddedSecretStore, SECRET_TABLES_SQL } from '../secrets/embedded-secret-store.ts';
 import { TASK_TABLE_SQL, TaskTable } from '../tasks/task-table.ts';
 
 /** Key and value of what there is one of per host. */
@@ -10,7 +17,13 @@ const IDENTITY_TABLE_SQL = `
 `;
 
 /** Only ever added to: entry n leads from schema version n to n + 1. */
-const MIGRATIONS = [`${IDENTITY_TABLE_SQL}; ${CREDENTIAL_TABLE_SQL}; ${TASK_TABLE_SQL}`];
+const MIGRATIONS = [
+  `${IDENTITY_TABLE_SQL}; ${CREDENTIAL_TABLE_SQL}; ${TASK_TABLE_SQL}`,
+  `${CREDENTIAL_SECRETS_SQL}; ${SECRET_TABLES_SQL}`,
+];
+
+/** Readable by the agent's user only, whoever may enter its directory. */
+const MODE = 0o600;
 
 /** Name of the credential of the embedded store, which every agent begins with. */
 export const DEFAULT_CREDENTIAL = 'default';
@@ -19,6 +32,7 @@ export interface AgentDatabase {
   /** Names this host's cloudsnaps; made at the first start. */
   readonly clusterId: ClusterId;
   readonly credentials: CredentialRegistry;
+  readonly secrets: EmbeddedSecretStore;
   readonly tasks: TaskTable;
   close(): void;
 }
@@ -34,11 +48,16 @@ export function openAgentDatabase(
 ): AgentDatabase {
   const database = Sqlite.open(path, MIGRATIONS);
   try {
+    chmodSync(path, MODE);
     const credentials = new CredentialRegistry(database, clock);
     const clusterId =
       readClusterId(database) ?? firstStart(database, credentials, defaultStorePath);
-    const close = () => database.close();
-    return { clusterId, credentials, tasks: new TaskTable(database), close };
+    const secrets = new EmbeddedSecretStore(database);
+    const close = () => {
+      secrets.logout();
+      database.close();
+    };
+    return { clusterId, credentials, secrets, tasks: new TaskTable(database), close };
   } catch (error) {
     database.close();
     throw error;
@@ -60,7 +79,12 @@ function firstStart(
     database.run(`INSERT INTO identity (key, value) VALUES ('cluster-id', :clusterId)`, {
       clusterId,
     });
-    credentials.create(DEFAULT_CREDENTIAL, { provider: 'directory', path: defaultStorePath });
+    credentials.create({
+      id: newCredentialId(),
+      name: DEFAULT_CREDENTIAL,
+      settings: { provider: 'directory', path: defaultStorePath },
+      secretParts: [],
+    });
     return clusterId;
   });
 }

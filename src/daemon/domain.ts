@@ -8,7 +8,9 @@ import type { ObjectStore } from '../store/object-store.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import type { CloudsnapEntry, CloudsnapRepository } from '../cloudsnap/cloudsnap-api.ts';
 import type { BackupRequest } from '../backup/run-backup.ts';
-import type { Credential, ProviderSettings } from '../secrets/credential.ts';
+import type { SplitCredential } from '../secrets/split-credential.ts';
+import type { Credential } from '../secrets/credential.ts';
+import type { StoreTarget } from '../store/store-target.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
 import type { BackingSource } from '../volume/backing-source.ts';
 import type { BackupSource, FileSystem, HydrationTarget } from '../volume/volume-api.ts';
@@ -77,10 +79,17 @@ export type OpenBacking = (backing: VolumeBacking) => BackingSource;
 /** Repositories by credential, opened once and kept. */
 export interface Repositories {
   open(credential: Credential): Promise<CloudsnapRepository>;
-  /** Whether the store can be reached and written; makes a directory that is not there. */
-  check(settings: ProviderSettings): Promise<void>;
+  /**
+   * Whether the store can be reached and the passphrase is the right one; makes a directory or
+   * default bucket that is not there.
+   */
+  check(credential: SplitCredential): Promise<void>;
   /** Requests to the credential's store since this agent started; zeros before its first use. */
   requests(credential: Credential): StoreMetrics['requests'];
+  /** Closes what was opened for a credential that is not used any more. */
+  forget(credential: Credential): Promise<void>;
+  /** From now on, what needs secrets is opened anew; tasks under way go on with what they have. */
+  lock(): void;
   close(): Promise<void>;
 }
 
@@ -100,8 +109,13 @@ export interface Domain {
     readonly config: AgentConfig;
     readonly openBacking: OpenBacking;
   }): Promise<ManagedVolumes>;
-  openStore(settings: ProviderSettings): Promise<OpenedStore>;
-  openRepository(store: ObjectStore, clusterId: ClusterId): Promise<CloudsnapRepository>;
+  openStore(target: StoreTarget): Promise<OpenedStore>;
+  /** @param passphrase of an encrypted repository */
+  openRepository(
+    store: ObjectStore,
+    clusterId: ClusterId,
+    passphrase?: string,
+  ): Promise<CloudsnapRepository>;
   readonly recipes: Recipes;
 }
 

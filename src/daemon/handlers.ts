@@ -2,6 +2,7 @@ import type { Handlers } from '../control/server.ts';
 import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
 import type { RestoreService } from './services/restore-service.ts';
+import type { SecretsService } from './services/secrets-service.ts';
 import type { TaskService } from './services/task-service.ts';
 import type { VolumeService } from './services/volume-service.ts';
 
@@ -9,6 +10,7 @@ export interface Services {
   readonly inspectAgent: Handlers['inspectAgent'];
   readonly volumes: VolumeService;
   readonly credentials: CredentialService;
+  readonly secrets: SecretsService;
   readonly cloudsnaps: CloudsnapService;
   readonly restores: RestoreService;
   readonly tasks: TaskService;
@@ -16,7 +18,7 @@ export interface Services {
 
 /** Which service answers which call. */
 export function handlersOf(services: Services): Handlers {
-  const { inspectAgent, volumes, credentials, cloudsnaps, restores, tasks } = services;
+  const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, tasks } = services;
   return {
     inspectAgent,
     createVolume: volumes.createVolume,
@@ -30,6 +32,9 @@ export function handlersOf(services: Services): Handlers {
     createCredential: credentials.createCredential,
     listCredentials: credentials.listCredentials,
     deleteCredential: credentials.deleteCredential,
+    inspectSecrets: secrets.inspectSecrets,
+    loginSecrets: secrets.loginSecrets,
+    logoutSecrets: secrets.logoutSecrets,
     backup: cloudsnaps.backup,
     restore: restores.restore,
     listCloudsnaps: cloudsnaps.listCloudsnaps,

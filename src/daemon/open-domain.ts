@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { runBackup } from '../backup/run-backup.ts';
 import type { Clock } from '../base/clock.ts';
+import { CloudvolError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { openRepository } from '../cloudsnap/repository.ts';
 import { chooseLiveDirectory } from '../config/live-directory.ts';
@@ -39,8 +40,11 @@ export function openDomain(clock: Clock, log: Log): Domain {
         log,
       });
     },
-    openStore: (settings) => openStore({ ...settings, create: true }, { clock, log }),
-    openRepository: (store, clusterId) => openRepository({ store, clusterId, clock, log }),
+    openStore: (target) => openStore(target, { clock, log }),
+    openRepository: async (store, clusterId, passphrase) => {
+      if (passphrase !== undefined) throw noEncryption();
+      return openRepository({ store, clusterId, clock, log });
+    },
     recipes: {
       runBackup,
       openChainSource: (repository, entry, signal) =>
@@ -48,6 +52,13 @@ export function openDomain(clock: Clock, log: Log): Domain {
       hydrate: (target, source, task) => hydrate(target, source, {}, task),
     },
   };
+}
+
+/** Never in clear what was to be encrypted. */
+function noEncryption(): CloudvolError {
+  return new CloudvolError('cloudsnap/unsupported', 'this version does not encrypt cloudsnaps', {
+    hint: 'leave --encryption-passphrase out, or use a newer version',
+  });
 }
 
 async function sideBytesOf(stateDir: string): Promise<number> {

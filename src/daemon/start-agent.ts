@@ -8,6 +8,7 @@ import { packageVersion } from '../base/version.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { ControlServer } from '../control/server.ts';
 import { DeferredSource } from '../restore/deferred-source.ts';
+import { CredentialVault } from '../secrets/credential-vault.ts';
 import { TaskRunner } from '../tasks/task-runner.ts';
 import { openAgentDatabase, type AgentDatabase } from './agent-database.ts';
 import type { Domain, ManagedVolumes, OpenBacking, Repositories } from './domain.ts';
@@ -18,8 +19,11 @@ import { SerialByKey } from './serial-by-key.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
 import { RestoreService } from './services/restore-service.ts';
+import { SecretsService } from './services/secrets-service.ts';
 import { TaskService } from './services/task-service.ts';
 import { VolumeService } from './services/volume-service.ts';
+import { storeTargetOf } from './store-target-of.ts';
+import { unlockAtStart } from './unlock-at-start.ts';
 
 /** State is the agent's alone. */
 const STATE_MODE = 0o700;
@@ -69,15 +73,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clock,
     );
     stack.defer(() => database.close());
+    const vault = new CredentialVault(database.credentials, database.secrets);
+    await vault.sweep();
+    await unlockAtStart(config, database.secrets, log);
     const repositories = new RepositoryPool({
-      openStore: (settings) => domain.openStore(settings),
-      openRepository: (store) => domain.openRepository(store, database.clusterId),
+      secretsOf: (credential) => vault.secretsOf(credential),
+      openStore: (settings, secrets) =>
+        domain.openStore(storeTargetOf(settings, secrets, database.clusterId)),
+      openRepository: (store, passphrase) =>
+        domain.openRepository(store, database.clusterId, passphrase),
     });
     stack.defer(() => repositories.close());
     const openBacking = backingOpener(options, database, repositories);
     const volumes = await domain.openVolumes({ config, openBacking });
     stack.defer(() => volumes.close());
-    await serve(options, { database, repositories, volumes }, stack);
+    await serve(options, { database, vault, repositories, volumes }, stack);
     log.info('agent.started', {
       pid: process.pid,
       socket: config.socketPath,
@@ -129,6 +139,7 @@ function backingOpener(
 
 interface Opened {
   readonly database: AgentDatabase;
+  readonly vault: CredentialVault;
   readonly repositories: Repositories;
   readonly volumes: ManagedVolumes;
 }
@@ -163,7 +174,7 @@ async function serve(
 
 function buildServices(
   { config, domain, clock, log }: AgentOptions,
-  { database, repositories, volumes }: Opened,
+  { database, vault, repositories, volumes }: Opened,
   tasks: TaskRunner,
   stopping: AbortSignal,
 ): Services {
@@ -185,7 +196,8 @@ function buildServices(
       started,
     }),
     volumes: new VolumeService({ ...surroundings, volumes, tasks, serial }),
-    credentials: new CredentialService({ credentials, repositories, volumes, tasks }),
+    credentials: new CredentialService({ credentials, vault, repositories, volumes, tasks }),
+    secrets: new SecretsService({ secrets: database.secrets, repositories, log }),
     cloudsnaps: new CloudsnapService(shared),
     restores: new RestoreService({ ...shared, serial }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),

@@ -18,8 +18,8 @@ export const UNASKED_ATTEMPTS = 8;
 /** Bad bytes may come from the way here; the second time they are what the store holds. */
 export const DATA_FAULT_ATTEMPTS = 2;
 
-/** The store may answer later: by itself, or once somebody has mended the credentials. */
-const TRANSIENT = new Set<string>(['store/unavailable', 'store/denied']);
+/** The store may answer later: by itself, or once somebody has mended the keys or logged in. */
+const TRANSIENT = new Set<string>(['store/unavailable', 'store/denied', 'secrets/locked']);
 /** The store answered, but not with the bytes that belong here. */
 const DATA_FAULTS = new Set<string>([
   'cloudsnap/corrupt',

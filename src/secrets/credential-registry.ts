@@ -1,10 +1,9 @@
-import { isAbsolute } from 'node:path';
-
 import type { Clock } from '../base/clock.ts';
 import { CloudvolError } from '../base/errors.ts';
-import { newCredentialId, type CredentialId } from '../base/ids.ts';
+import type { CredentialId } from '../base/ids.ts';
 import { checkName } from '../base/name.ts';
 import type { Sqlite } from '../base/sqlite.ts';
+import type { SecretPart } from '../config/provider-fields.ts';
 import type { Credential, ProviderSettings } from './credential.ts';
 
 /** Migration 0 → 1 of the credentials' part of the database. */
@@ -17,6 +16,18 @@ export const CREDENTIAL_TABLE_SQL = `
   ) STRICT;
 `;
 
+/**
+ * Migration 1 → 2: which parts of a credential lie in the secret store, and how fast its store was
+ * last written.
+ */
+export const CREDENTIAL_SECRETS_SQL = `
+  ALTER TABLE credential ADD COLUMN secret_parts TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE credential ADD COLUMN write_bytes_per_second REAL;
+`;
+
+/** What a credential is made of. */
+export type NewCredential = Pick<Credential, 'id' | 'name' | 'settings' | 'secretParts'>;
+
 /** The credentials of this host: created once, never changed, found by id or name. */
 export class CredentialRegistry {
   readonly #database: Sqlite;
@@ -27,29 +38,30 @@ export class CredentialRegistry {
     this.#clock = clock;
   }
 
-  /** @throws CloudvolError `credential/exists`, `credential/bad-name`, `credential/bad-path` */
-  create(name: string, settings: ProviderSettings): Credential {
-    this.checkNew(name, settings);
+  /**
+   * @param credential its settings were checked by `splitCredential`
+   * @throws CloudvolError `credential/exists`, `credential/bad-name`
+   */
+  create({ id, name, settings, secretParts }: NewCredential): Credential {
+    this.checkNew(name);
     const createdMs = this.#clock.nowMs();
-    const credential: Credential = { id: newCredentialId(), name, createdMs, settings };
     this.#database.run(
-      `INSERT INTO credential (id, name, created_ms, settings)
-       VALUES (:id, :name, :created_ms, :settings)`,
-      { id: credential.id, name, created_ms: createdMs, settings: JSON.stringify(settings) },
+      `INSERT INTO credential (id, name, created_ms, settings, secret_parts)
+       VALUES (:id, :name, :created_ms, :settings, :secret_parts)`,
+      {
+        id,
+        name,
+        created_ms: createdMs,
+        settings: JSON.stringify(settings),
+        secret_parts: JSON.stringify(secretParts),
+      },
     );
-    return credential;
+    return { id, name, createdMs, settings, secretParts };
   }
 
-  /** Whether `create` would take this. @throws what `create` throws */
-  checkNew(name: string, settings: ProviderSettings): void {
+  /** Whether `create` would take this name. @throws what `create` throws */
+  checkNew(name: string): void {
     checkName('credential', name);
-    if (!isAbsolute(settings.path) || settings.path.includes('\0')) {
-      throw new CloudvolError(
-        'credential/bad-path',
-        `${JSON.stringify(settings.path)} is not an absolute path`,
-        { hint: 'give --path a directory such as /srv/cloudsnaps' },
-      );
-    }
     const other = this.list().find((known) => known.name === name);
     if (!other) return;
     throw new CloudvolError('credential/exists', `there is already a credential named ${name}`, {
@@ -86,13 +98,21 @@ export class CredentialRegistry {
   delete(id: CredentialId): void {
     this.#database.run('DELETE FROM credential WHERE id = :id', { id });
   }
+
+  /** Keeps what a measurement found. */
+  noteWriteSpeed(id: CredentialId, bytesPerSecond: number): void {
+    this.#database.run(
+      'UPDATE credential SET write_bytes_per_second = :bytesPerSecond WHERE id = :id',
+      { id, bytesPerSecond },
+    );
+  }
 }
 
 function theOnlyOne(all: readonly Credential[]): Credential {
   const [only, ...others] = all;
   if (!only) {
     throw new CloudvolError('credential/none', 'there is no credential', {
-      hint: 'create one: cloudvol credentials create --provider directory --path DIR NAME',
+      hint: 'create one: cloudvol credentials create --provider s3|azure|google|directory NAME',
     });
   }
   if (others.length === 0) return only;
@@ -105,10 +125,13 @@ function theOnlyOne(all: readonly Credential[]): Credential {
 }
 
 function fromRow(row: Record<string, unknown>): Credential {
+  const speed = row['write_bytes_per_second'] ?? null;
   return {
     id: String(row['id']) as CredentialId,
     name: String(row['name']),
     createdMs: Number(row['created_ms']),
     settings: JSON.parse(String(row['settings'])) as ProviderSettings,
+    secretParts: JSON.parse(String(row['secret_parts'])) as SecretPart[],
+    ...(speed !== null && { writeBytesPerSecond: Number(speed) }),
   };
 }

@@ -1,16 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 import type { ExecutionContext } from 'ava';
 
 import { CloudvolError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { Input } from '../../src/cli/input.ts';
 import { Output } from '../../src/cli/output.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
-import type { CloudsnapView, TaskView, VolumeView } from '../../src/control/schemas.ts';
+import type {
+  CloudsnapView,
+  CredentialView,
+  TaskView,
+  VolumeView,
+} from '../../src/control/schemas.ts';
 import { ControlServer, type Handlers } from '../../src/control/server.ts';
 import { fakeHandlers } from '../control/fake-handlers.ts';
 
@@ -23,6 +29,8 @@ export interface CliResult {
 export interface CliLab {
   readonly socketPath: string;
   run(...args: string[]): Promise<CliResult>;
+  /** With `text` on the standard input. */
+  runWith(text: string, ...args: string[]): Promise<CliResult>;
   /** As Ctrl-C would: ends what runs now. */
   interrupt(): void;
 }
@@ -44,6 +52,8 @@ export async function openCliLab(t: ExecutionContext, given: Partial<Handlers>):
   return {
     socketPath,
     run: (...args) => runInProcess([...args, '--socket', socketPath], controller.signal),
+    runWith: (stdin, ...args) =>
+      runInProcess([...args, '--socket', socketPath], controller.signal, stdin),
     interrupt: () => controller.abort(new CloudvolError('cli/interrupted', 'interrupted')),
   };
 }
@@ -51,13 +61,15 @@ export async function openCliLab(t: ExecutionContext, given: Partial<Handlers>):
 export async function runInProcess(
   args: readonly string[],
   signal = new AbortController().signal,
+  stdin = '',
 ): Promise<CliResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   // Output writes, and asks for isTTY and columns, which a pipe does not have.
   const asStream = (stream: PassThrough) => stream as unknown as NodeJS.WriteStream;
   const output = new Output(asStream(stdout), asStream(stderr));
   const texts = Promise.all([text(stdout), text(stderr)]);
-  const code = await runCli(args, output, signal);
+  const pipe = Readable.from([Buffer.from(stdin)]) as unknown as NodeJS.ReadStream;
+  const code = await runCli(args, output, signal, new Input(() => pipe, stderr));
   stdout.end();
   stderr.end();
   const [out, err] = await texts;
@@ -134,6 +146,29 @@ export function cloudsnapView(change: Partial<CloudsnapView> = {}): CloudsnapVie
     labels: {},
     consistency: 'crash',
     statistics: {},
+    ...change,
+  };
+}
+
+export function credentialView(change: Partial<CredentialView> = {}): CredentialView {
+  return {
+    id: 'af563a4d-afd7-48df-90f7-8e8f9414ff77',
+    name: 'mine',
+    provider: 'directory',
+    path: null,
+    bucket: null,
+    endpoints: [],
+    region: null,
+    accessKey: null,
+    storageClass: null,
+    sse: null,
+    accountName: null,
+    projectId: null,
+    ssl: true,
+    encrypted: false,
+    created: '2019-01-16T22:27:30.000Z',
+    writeBytesPerSecond: null,
+    requests: { put: 0, get: 0, head: 0, list: 0, delete: 0 },
     ...change,
   };
 }

@@ -1,7 +1,9 @@
 import { CloudvolError } from '../../base/errors.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
-import type { Credential, ProviderSettings } from '../../secrets/credential.ts';
+import { splitCredential } from '../../secrets/split-credential.ts';
+import type { CredentialVault } from '../../secrets/credential-vault.ts';
+import type { Credential, CredentialFields } from '../../secrets/credential.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import type { ManagedVolumes, Repositories } from '../domain.ts';
 import { credentialView } from './views.ts';
@@ -10,6 +12,7 @@ type CredentialCalls = 'createCredential' | 'listCredentials' | 'deleteCredentia
 
 export interface CredentialServiceDeps {
   readonly credentials: CredentialRegistry;
+  readonly vault: CredentialVault;
   readonly repositories: Repositories;
   readonly volumes: ManagedVolumes;
   readonly tasks: TaskRunner;
@@ -22,12 +25,13 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
     this.#deps = deps;
   }
 
-  readonly createCredential: Handlers['createCredential'] = async ({ name, provider, path }) => {
-    const { credentials, repositories } = this.#deps;
-    const settings: ProviderSettings = { provider, path };
-    credentials.checkNew(name, settings);
-    await repositories.check(settings);
-    const credential = credentials.create(name, settings);
+  readonly createCredential: Handlers['createCredential'] = async ({ name, ...fields }) => {
+    const { vault, repositories } = this.#deps;
+    const given: CredentialFields = fields;
+    const split = splitCredential(given);
+    vault.checkNew(name, split);
+    await repositories.check(split);
+    const credential = await vault.create(name, split);
     return credentialView(credential, repositories.requests(credential));
   };
 
@@ -48,7 +52,8 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
         { hint: 'wait until it is not needed any more' },
       );
     }
-    this.#deps.credentials.delete(credential.id);
+    await this.#deps.vault.delete(credential);
+    await this.#deps.repositories.forget(credential);
     return {};
   };
 

@@ -1,6 +1,6 @@
 import type { CloudsnapEntry } from '../../cloudsnap/cloudsnap-api.ts';
 import type { CloudsnapView, CredentialView, TaskView, VolumeView } from '../../control/schemas.ts';
-import type { Credential } from '../../secrets/credential.ts';
+import { isEncrypted, type Credential, type ProviderSettings } from '../../secrets/credential.ts';
 import type { TaskRecord } from '../../tasks/task-api.ts';
 import type { ManagedVolume, Surroundings } from '../domain.ts';
 
@@ -40,12 +40,45 @@ export async function volumeView(
   };
 }
 
+/** Nothing of it is secret. */
 export function credentialView(
-  { id, name, createdMs, settings }: Credential,
+  credential: Credential,
   requests: CredentialView['requests'],
 ): CredentialView {
-  const { provider, path } = settings;
-  return { id, name, provider, path, encrypted: false, created: isoTime(createdMs), requests };
+  const { id, name, createdMs, settings, writeBytesPerSecond } = credential;
+  const { provider } = settings;
+  const s3 = provider === 's3' ? settings : undefined;
+  return {
+    id,
+    name,
+    provider,
+    path: provider === 'directory' ? settings.path : null,
+    bucket: (provider !== 'directory' && settings.bucket) || null,
+    endpoints: endpointsOf(settings),
+    region: s3?.region ?? null,
+    accessKey: s3?.accessKey ?? null,
+    storageClass: s3?.storageClass ?? null,
+    sse: s3?.sse ?? null,
+    accountName: (provider === 'azure' && settings.accountName) || null,
+    projectId: (provider === 'google' && settings.projectId) || null,
+    ssl: usesSsl(settings),
+    encrypted: isEncrypted(credential),
+    created: isoTime(createdMs),
+    writeBytesPerSecond: writeBytesPerSecond ?? null,
+    requests,
+  };
+}
+
+function endpointsOf(settings: ProviderSettings): string[] {
+  if (settings.provider === 's3') return [...(settings.endpoints ?? [])];
+  const isUrl = settings.provider !== 'directory' && settings.endpoint !== undefined;
+  return isUrl ? [settings.endpoint] : [];
+}
+
+function usesSsl(settings: ProviderSettings): boolean {
+  if (settings.provider === 'directory') return false;
+  if (settings.provider === 's3') return settings.disableSsl !== true;
+  return !settings.endpoint?.startsWith('http:');
 }
 
 export function cloudsnapView({ manifest }: CloudsnapEntry): CloudsnapView {
