@@ -59,6 +59,16 @@ export interface DecodeRequest {
   readonly key?: Uint8Array;
 }
 
+/**
+ * How the frames of one pack are encrypted: AES-256-GCM, the nonce of a frame is its offset in the
+ * pack. `aad` and the first twelve bytes of a frame's header are authenticated.
+ */
+export interface FrameSeal {
+  /** 32 bytes, of this pack alone. */
+  readonly key: Uint8Array;
+  readonly aad: Uint8Array;
+}
+
 /** What a codec call rejects with. */
 export interface CodecError extends Error {
   readonly code:

@@ -2,9 +2,10 @@ import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ClusterId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import { canonicalJson } from '../format/canonical-json.ts';
 import { newSnapName, requireSnapName } from '../format/cloudsnap-id.ts';
 import { FORMAT_VERSION } from '../format/format-version.ts';
+import { encodeJsonRecord } from '../format/json-record.ts';
+import type { Manifest } from '../format/manifest.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { checkParent, nextSequence } from './chain.ts';
 import type { CloudsnapPlan, CloudsnapWriter } from './cloudsnap-api.ts';
@@ -12,13 +13,16 @@ import { CloudsnapUpload } from './cloudsnap-upload.ts';
 import { IndexReader } from './index-reader.ts';
 import type { ManifestCatalog } from './manifest-catalog.ts';
 import { checkDraft } from './manifest-draft.ts';
-import { clusterKey, openKey } from './object-keys.ts';
+import { openKey } from './object-keys.ts';
+import type { RepositoryCipher } from './repository-cipher.ts';
+import type { RootCipher } from './root-cipher.ts';
 import { Uploads } from './uploads.ts';
 
 export interface BeginOptions {
   readonly store: ObjectStore;
   readonly clusterId: ClusterId;
   readonly catalog: ManifestCatalog;
+  readonly ciphers: RepositoryCipher;
   readonly clock: Clock;
   readonly log: Log;
   /** Most objects of one cloudsnap on their way at once. */
@@ -31,15 +35,15 @@ export async function beginCloudsnap(
   plan: CloudsnapPlan,
   signal: AbortSignal,
 ): Promise<CloudsnapWriter> {
-  const { store, clusterId, catalog, clock, log, uploadsAtOnce } = options;
+  const { store, clusterId, catalog, ciphers, clock, log, uploadsAtOnce } = options;
   const slots = await catalog.slots(clusterId, plan.volume.id, signal);
   checkParent(plan, slots);
   const incremental = plan.parent !== null;
   const name = requireSnapName(newSnapName(plan.volume.id, nextSequence(slots), incremental));
   checkDraft(plan, clusterId, name);
-  const parent = plan.parent && (await IndexReader.open(store, plan.parent.manifest, signal));
-  await markCluster(options, signal);
-  const openBytes = await putOpen(options, name.snapName, signal);
+  const cipher = await ciphers.forWriting(clusterId, signal);
+  const parent = plan.parent && (await openParent(options, plan.parent.manifest, cipher, signal));
+  const openBytes = await putOpen(options, name.snapName, cipher, signal);
   return new CloudsnapUpload({
     store,
     clusterId,
@@ -47,6 +51,7 @@ export async function beginCloudsnap(
     name,
     parent: parent ?? undefined,
     uploads: new Uploads({ store, limit: uploadsAtOnce, signal }),
+    cipher,
     openBytes,
     signal,
     clock,
@@ -55,15 +60,24 @@ export async function beginCloudsnap(
 }
 
 /**
- * The root's marker has to stand before its first manifest does, or a listing of all clusters would
- * miss it.
+ * An incremental names frames of its parent's packs, so that one master key has to open both.
+ * @throws CloudvolError `cloudsnap/parent-mismatch`
  */
-async function markCluster({ store, clusterId }: BeginOptions, signal: AbortSignal): Promise<void> {
-  const key = clusterKey(clusterId);
-  if (await store.head(key, { signal })) return;
-  const body = canonicalJson({ clusterId, formatVersion: FORMAT_VERSION });
-  // Everybody writes the same bytes: who was first does not matter.
-  await store.put(key, Buffer.from(body), { signal });
+async function openParent(
+  { store }: BeginOptions,
+  manifest: Manifest,
+  cipher: RootCipher,
+  signal: AbortSignal,
+): Promise<IndexReader> {
+  if (manifest.masterKeyId === cipher.masterKeyId) {
+    return await IndexReader.open({ store, manifest, cipher }, signal);
+  }
+  const { cloudsnapId } = manifest;
+  throw new CloudvolError(
+    'cloudsnap/parent-mismatch',
+    `the parent ${cloudsnapId} is encrypted under another master key`,
+    { hint: 'take a full cloudsnap', details: { cloudsnapId } },
+  );
 }
 
 /**
@@ -72,15 +86,16 @@ async function markCluster({ store, clusterId }: BeginOptions, signal: AbortSign
 async function putOpen(
   { store, clusterId, clock }: BeginOptions,
   snapName: string,
+  cipher: RootCipher,
   signal: AbortSignal,
 ): Promise<number> {
   const cloudsnapId = `${clusterId}/${snapName}`;
-  const body = Buffer.from(
-    canonicalJson({ cloudsnapId, formatVersion: FORMAT_VERSION, openedMs: clock.nowMs() }),
-  );
+  const record = { cloudsnapId, formatVersion: FORMAT_VERSION, openedMs: clock.nowMs() };
+  const key = openKey(clusterId, snapName);
+  const body = encodeJsonRecord(record, cipher.sealing(key));
   const ifAbsent = store.capabilities.conditionalPut;
   try {
-    await store.put(openKey(clusterId, snapName), body, { ifAbsent, signal });
+    await store.put(key, body, { ifAbsent, signal });
   } catch (error) {
     if (!hasCode(error, 'store/exists')) throw error;
     throw new CloudvolError('cloudsnap/lost-race', `another writer has begun ${cloudsnapId}`, {

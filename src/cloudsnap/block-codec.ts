@@ -4,6 +4,7 @@ import { HASH_BYTES } from '../format/content-hash.ts';
 import { codec, type CodecError, type EncodedBlocks } from '../native.ts';
 import { damaged, type Damage } from './damage.ts';
 import type { FrameGroup } from './frame-groups.ts';
+import type { RootCipher } from './root-cipher.ts';
 
 /**
  * Plain bytes that one thread encodes in one go: about three milliseconds, so that a demand read
@@ -24,6 +25,7 @@ export interface EncodeExtent {
   readonly blockBytes: number;
   /** 32 bytes per block, zeros where the parent has no frame. */
   readonly parentHashes: Uint8Array;
+  readonly cipher: RootCipher;
 }
 
 /** Encodes whole blocks on several threads; the pieces are in order. */
@@ -43,9 +45,16 @@ export function encodeExtent(extent: EncodeExtent): Promise<EncodedPiece[]> {
       parentHashes: from.parentHashes.subarray(start * HASH_BYTES, end * HASH_BYTES),
       blockBytes,
       firstBlock,
+      ...from.cipher.hashing,
     });
     return { ...encoded, firstBlock, blockCount: end - start };
   }
+}
+
+export interface DecodeInto {
+  readonly target: Uint8Array;
+  readonly blockBytes: number;
+  readonly hashing: RootCipher['hashing'];
 }
 
 /**
@@ -58,7 +67,7 @@ export async function decodeGroup(
   group: FrameGroup,
   bytes: Uint8Array,
   where: Damage,
-  { target, blockBytes }: { readonly target: Uint8Array; readonly blockBytes: number },
+  { target, blockBytes, hashing }: DecodeInto,
 ): Promise<void> {
   const { frames } = group;
   const hashes = new Uint8Array(frames.length * HASH_BYTES);
@@ -76,6 +85,7 @@ export async function decodeGroup(
       hashes,
       slots: Uint32Array.from(frames, ({ slot }) => slot),
       target,
+      ...hashing,
     });
   } catch (error) {
     throw isCodecError(error) ? translate(error, group, where) : error;

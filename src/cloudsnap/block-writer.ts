@@ -9,6 +9,7 @@ import type { CloudsnapPlan, CloudsnapStatistics } from './cloudsnap-api.ts';
 import type { IndexReader } from './index-reader.ts';
 import { IndexWriter } from './index-writer.ts';
 import { PackWriter } from './pack-writer.ts';
+import type { RootCipher } from './root-cipher.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface BlockWriterOptions {
@@ -18,6 +19,7 @@ export interface BlockWriterOptions {
   /** Index of the parent; undefined for a full. */
   readonly parent: IndexReader | undefined;
   readonly uploads: Uploads;
+  readonly cipher: RootCipher;
   readonly signal: AbortSignal;
 }
 
@@ -44,11 +46,13 @@ export class BlockWriter {
 
   constructor(options: BlockWriterOptions) {
     this.#options = options;
-    const { clusterId, snapName, volume, parent, uploads } = options;
+    const { clusterId, snapName, volume, parent } = options;
+    const { uploads, cipher } = options;
     const { blockBytes, blockCount } = volume.geometry;
     this.root = parent?.root.grownTo(blockCount) ?? new IndexRoot(blockBytes, blockCount);
-    this.#packs = new PackWriter({ clusterId, volumeId: volume.id, snapName, blockBytes, uploads });
-    this.#index = new IndexWriter({ clusterId, snapName, root: this.root, uploads });
+    const common = { clusterId, snapName, uploads, cipher };
+    this.#packs = new PackWriter({ ...common, volumeId: volume.id, blockBytes });
+    this.#index = new IndexWriter({ ...common, root: this.root });
   }
 
   get counts(): BlockCounts & { readonly packs: number } {
@@ -76,11 +80,12 @@ export class BlockWriter {
   }
 
   async #writeInPage(firstBlock: number, data: Uint8Array): Promise<void> {
-    const { blockBytes } = this.#options.volume.geometry;
+    const { cipher, volume } = this.#options;
+    const { blockBytes } = volume.geometry;
     const open = await this.#openPage(Math.floor(firstBlock / PAGE_BLOCKS));
     const count = data.length / blockBytes;
     const parentHashes = open.page.hashes(firstBlock % PAGE_BLOCKS, count);
-    const pieces = await encodeExtent({ firstBlock, data, blockBytes, parentHashes });
+    const pieces = await encodeExtent({ firstBlock, data, blockBytes, parentHashes, cipher });
     for (const piece of pieces) await this.#record(open, piece);
   }
 

@@ -19,6 +19,7 @@ import type {
 import type { IndexReader } from './index-reader.ts';
 import { manifestOf } from './manifest-draft.ts';
 import { manifestKey, openKey, rootKey, tombstoneKey } from './object-keys.ts';
+import type { RootCipher } from './root-cipher.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { encodeTombstone } from './tombstone.ts';
 import type { Uploads } from './uploads.ts';
@@ -31,6 +32,7 @@ export interface CloudsnapUploadOptions {
   /** Of the plan's parent; undefined for a full. */
   readonly parent: IndexReader | undefined;
   readonly uploads: Uploads;
+  readonly cipher: RootCipher;
   /** Of the object `open`, which was put before. */
   readonly openBytes: number;
   readonly signal: AbortSignal;
@@ -58,11 +60,12 @@ export class CloudsnapUpload implements CloudsnapWriter {
 
   constructor(options: CloudsnapUploadOptions) {
     this.#options = options;
-    const { plan, name, clusterId, uploads, parent, signal } = options;
+    const { plan, name, clusterId, uploads, cipher, parent, signal } = options;
     const { snapName } = name;
     this.cloudsnapId = `${clusterId}/${snapName}`;
     const { volume } = plan;
-    this.#blocks = new BlockWriter({ clusterId, snapName, volume, parent, uploads, signal });
+    const common = { clusterId, snapName, uploads, cipher };
+    this.#blocks = new BlockWriter({ ...common, volume, parent, signal });
   }
 
   get statistics(): CloudsnapStatistics {
@@ -151,23 +154,26 @@ export class CloudsnapUpload implements CloudsnapWriter {
   }
 
   async #putRoot() {
-    const { uploads, clusterId, name } = this.#options;
-    const bytes = encodeIndexRoot(this.#blocks.root, name.snapName);
+    const { uploads, clusterId, name, cipher } = this.#options;
     const object = rootObject(0);
-    await uploads.start(rootKey(clusterId, name.snapName, object), bytes);
+    const key = rootKey(clusterId, name.snapName, object);
+    const bytes = encodeIndexRoot(this.#blocks.root, name.snapName, cipher.sealing(key));
+    await uploads.start(key, bytes);
     await uploads.settled();
     return { object, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
   }
 
   async #publish(root: CloudsnapEntry['manifest']['root']): Promise<CloudsnapEntry> {
-    const { store, clusterId, plan, name, signal } = this.#options;
-    const manifest = manifestOf(plan, clusterId, name, { root, statistics: this.statistics });
-    const bytes = encodeManifest(manifest);
+    const { store, clusterId, plan, name, cipher, signal } = this.#options;
+    const end = { root, statistics: this.statistics };
+    const manifest = manifestOf(plan, clusterId, name, end, cipher.masterKeyId);
     const key = manifestKey(clusterId, name.volumeId, name.sequence);
+    const sealing = cipher.sealing(key);
+    const bytes = encodeManifest(manifest, sealing);
     signal.throwIfAborted();
     this.#state = 'publishing';
     try {
-      await publishManifest(store, key, bytes, signal);
+      await publishManifest(store, key, { bytes, sealing }, signal);
     } catch (error) {
       if (hasCode(error, 'cloudsnap/lost-race')) this.#state = 'dead';
       throw error;
@@ -183,15 +189,16 @@ export class CloudsnapUpload implements CloudsnapWriter {
    * the two sees the other and draws back.
    */
   async #withdrawIfOrphaned(key: string): Promise<void> {
-    const { store, clusterId, plan, clock, signal } = this.#options;
+    const { store, clusterId, plan, clock, cipher, signal } = this.#options;
     if (!plan.parent) return;
     const { sequence, volume, cloudsnapId } = plan.parent.manifest;
     const tombstone = tombstoneKey(manifestKey(clusterId, volume.id, sequence));
     if (!(await store.head(tombstone, { signal }))) return;
     // From here on nobody sees it. Its removal is finished with the next deletion in this volume,
     // and its number is not free before that.
-    const body = encodeTombstone(this.cloudsnapId, clock.nowMs());
-    await store.put(tombstoneKey(key), body, { signal });
+    const own = tombstoneKey(key);
+    const body = encodeTombstone(this.cloudsnapId, clock.nowMs(), cipher.sealing(own));
+    await store.put(own, body, { signal });
     this.#state = 'withdrawn';
     throw new CloudvolError(
       'cloudsnap/parent-missing',

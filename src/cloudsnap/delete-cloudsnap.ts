@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { CloudvolError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { mapLimited } from '../base/map-limited.ts';
+import { MAX_STORED_RECORD_BYTES } from '../format/json-record.ts';
 import type { CloudsnapName } from '../format/cloudsnap-id.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { dependantsOf, withWholeChains } from './chain.ts';
@@ -16,12 +17,14 @@ import {
   snapPrefix,
   tombstoneKey,
 } from './object-keys.ts';
-import { MAX_TOMBSTONE_BYTES, decodeTombstone, encodeTombstone } from './tombstone.ts';
+import type { RepositoryCipher } from './repository-cipher.ts';
+import { decodeTombstone, encodeTombstone } from './tombstone.ts';
 import { withSignal } from './with-signal.ts';
 
 export interface DeleteOptions {
   readonly store: ObjectStore;
   readonly catalog: ManifestCatalog;
+  readonly ciphers: RepositoryCipher;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -48,14 +51,16 @@ export async function deleteCloudsnap(
   { manifest }: CloudsnapEntry,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { store, clock, log, catalog } = options;
+  const { store, clock, log, catalog, ciphers } = options;
   const { cloudsnapId, clusterId, sequence } = manifest;
   const volumeId = manifest.volume.id;
   const key = manifestKey(clusterId, volumeId, sequence);
   const place = { clusterId, volumeId, sequence };
   refuseDependants(cloudsnapId, await listDependants(catalog, place, signal));
-  const body = encodeTombstone(cloudsnapId, clock.nowMs());
-  await store.put(tombstoneKey(key), body, withSignal(signal));
+  const tombstone = tombstoneKey(key);
+  const cipher = await ciphers.ofManifest(manifest, signal);
+  const body = encodeTombstone(cloudsnapId, clock.nowMs(), cipher.sealing(tombstone));
+  await store.put(tombstone, body, withSignal(signal));
   const slots = await catalog.slots(clusterId, volumeId, signal);
   const highest = Math.max(...slots.map((slot) => slot.sequence));
   for (const slot of slots.filter(({ tombstoned }) => tombstoned)) {
@@ -110,12 +115,13 @@ function refuseDependants(cloudsnapId: string, dependants: readonly CloudsnapEnt
  * @throws CloudvolError `cloudsnap/has-dependants` when the tombstone was withdrawn.
  */
 async function finishDeletion(
-  { store, catalog }: DeleteOptions,
+  options: DeleteOptions,
   slot: Slot,
   highest: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const name = await readTombstone(store, slot, signal);
+  const { store, catalog } = options;
+  const name = await readTombstone(options, slot, signal);
   // Another deletion of the same cloudsnap has come to its end.
   if (!name) return;
   const { snapName } = name;
@@ -166,17 +172,20 @@ function requireListed(found: string, named: string, keys: readonly string[]): v
 }
 
 async function readTombstone(
-  store: ObjectStore,
+  { store, ciphers }: DeleteOptions,
   slot: Slot,
   signal?: AbortSignal,
 ): Promise<CloudsnapName | undefined> {
   const key = tombstoneKey(slot.key);
   const info = await store.head(key, withSignal(signal));
   if (!info) return undefined;
-  const length = Math.max(1, Math.min(info.sizeBytes, MAX_TOMBSTONE_BYTES));
+  const length = Math.max(1, Math.min(info.sizeBytes, MAX_STORED_RECORD_BYTES));
   return await readIntact(
     { cloudsnapId: slot.key, object: key },
     () => store.get(key, { range: { offset: 0, length }, ...withSignal(signal) }),
-    (bytes) => decodeTombstone(bytes, slot),
+    async (bytes) => {
+      const cipher = await ciphers.ofObject(slot.clusterId, key, bytes, signal);
+      return decodeTombstone(bytes, slot, cipher.sealing(key));
+    },
   );
 }

@@ -10,7 +10,8 @@ import { requireSnapName } from '../format/cloudsnap-id.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { damaged, readIntact } from './damage.ts';
-import { indexKey, rootKey } from './object-keys.ts';
+import { indexKey, pagePlace, rootKey } from './object-keys.ts';
+import type { RootCipher } from './root-cipher.ts';
 import { withSignal } from './with-signal.ts';
 
 /**
@@ -31,18 +32,27 @@ interface Stretch {
   readonly pages: readonly PageRef[];
 }
 
+export interface IndexReaderOptions {
+  readonly store: ObjectStore;
+  readonly manifest: Manifest;
+  /** Of the manifest's root. */
+  readonly cipher: RootCipher;
+}
+
 /** Finds blocks: the root in memory, pages as they are asked for. */
 export class IndexReader {
   readonly root: IndexRoot;
   readonly #store: ObjectStore;
   readonly #manifest: Manifest;
+  readonly #cipher: RootCipher;
   readonly #pages: LRUCache<number, IndexPage>;
   readonly #flights = new SingleFlight<number, ReadonlyMap<number, IndexPage>>();
 
-  private constructor(store: ObjectStore, manifest: Manifest, root: IndexRoot) {
+  private constructor({ store, manifest, cipher }: IndexReaderOptions, root: IndexRoot) {
     this.root = root;
     this.#store = store;
     this.#manifest = manifest;
+    this.#cipher = cipher;
     this.#pages = new LRUCache({
       maxSize: PAGE_CACHE_BYTES,
       sizeCalculation: (page) => page.memoryBytes,
@@ -53,11 +63,8 @@ export class IndexReader {
    * One GET: the root.
    * @throws CloudvolError `cloudsnap/corrupt`
    */
-  static async open(
-    store: ObjectStore,
-    manifest: Manifest,
-    signal?: AbortSignal,
-  ): Promise<IndexReader> {
+  static async open(options: IndexReaderOptions, signal?: AbortSignal): Promise<IndexReader> {
+    const { store, manifest, cipher } = options;
     const { cloudsnapId, clusterId } = manifest;
     const snapName = snapNameOf(manifest);
     const key = rootKey(clusterId, snapName, manifest.root.object);
@@ -70,14 +77,14 @@ export class IndexReader {
         if (sha256Hex(bytes) !== manifest.root.sha256) {
           throw damaged(where, 'it is not the root that the manifest names');
         }
-        return decodeIndexRoot(bytes, snapName);
+        return decodeIndexRoot(bytes, snapName, cipher.sealing(key));
       },
     );
     const { blockBytes, sizeBytes } = manifest.volume;
     if (root.blockBytes !== blockBytes || root.blockCount * blockBytes !== sizeBytes) {
       throw damaged(where, 'its volume has another size than that of the manifest');
     }
-    return new IndexReader(store, manifest, root);
+    return new IndexReader(options, root);
   }
 
   /**
@@ -163,10 +170,12 @@ export class IndexReader {
   #decode(pageNumber: number, { object }: PageRef, sealed: Uint8Array): IndexPage {
     const { blockBytes, blockCount } = this.root;
     const identity = { snapName: object.snapName, pageNumber };
-    const page = decodeIndexPage(sealed, identity, blockBytes);
+    const { clusterId } = this.#manifest;
+    const place = pagePlace(clusterId, object.snapName, pageNumber);
+    const page = decodeIndexPage(sealed, identity, blockBytes, this.#cipher.sealing(place));
     for (let slot = blockCount - pageNumber * PAGE_BLOCKS; slot < PAGE_BLOCKS; slot++) {
       if (!page.has(slot)) continue;
-      const { cloudsnapId, clusterId } = this.#manifest;
+      const { cloudsnapId } = this.#manifest;
       const where = { cloudsnapId, object: indexKey(clusterId, object) };
       throw damaged(where, `page ${pageNumber} has a block beyond the end of the volume`);
     }

@@ -3,7 +3,8 @@ import { encodeIndexPage } from '../format/index-page-codec.ts';
 import type { IndexPage } from '../format/index-page.ts';
 import { INDEX_TARGET_BYTES } from '../format/index-root-codec.ts';
 import type { IndexRoot } from '../format/index-root.ts';
-import { indexKey } from './object-keys.ts';
+import { indexKey, pagePlace } from './object-keys.ts';
+import type { RootCipher } from './root-cipher.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface IndexWriterOptions {
@@ -12,6 +13,7 @@ export interface IndexWriterOptions {
   /** Takes the places of the pages; begins as the parent's. */
   readonly root: IndexRoot;
   readonly uploads: Uploads;
+  readonly cipher: RootCipher;
 }
 
 interface StoredPage {
@@ -32,12 +34,13 @@ export class IndexWriter {
 
   /** Takes a page that changed, in ascending order. A page without frames is not stored. */
   async add(pageNumber: number, page: IndexPage): Promise<void> {
-    const { root, snapName } = this.#options;
+    const { clusterId, root, snapName, cipher } = this.#options;
     if (page.isEmpty) {
       root.clear(pageNumber);
       return;
     }
-    const bytes = encodeIndexPage(page, { snapName, pageNumber });
+    const sealing = cipher.sealing(pagePlace(clusterId, snapName, pageNumber));
+    const bytes = encodeIndexPage(page, { snapName, pageNumber }, sealing);
     this.#pages.push({ pageNumber, bytes });
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes >= INDEX_TARGET_BYTES) await this.close();

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
 import { sha256Hex } from '../base/sha256.ts';
-import { MAX_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
+import { MAX_STORED_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import type { CloudsnapEntry } from './cloudsnap-api.ts';
 import { damaged, readIntact } from './damage.ts';
@@ -12,6 +12,8 @@ import {
   parseClusterKey,
   parseManifestKey,
 } from './object-keys.ts';
+import type { RepositoryCipher } from './repository-cipher.ts';
+import type { RootCipher } from './root-cipher.ts';
 import { withSignal } from './with-signal.ts';
 
 /** One sequence number of a volume, as a listing shows it. */
@@ -35,11 +37,13 @@ export function isVisible(slot: Slot): boolean {
 /** Reads `manifests/`. Manifests never change, so that each is fetched once. */
 export class ManifestCatalog {
   readonly #store: ObjectStore;
+  readonly #ciphers: RepositoryCipher;
   /** By key, time and size: a key that was deleted and taken again is another manifest. */
   readonly #entries = new LRUCache<string, CloudsnapEntry>({ max: CACHED_MANIFESTS });
 
-  constructor(store: ObjectStore) {
+  constructor(store: ObjectStore, ciphers: RepositoryCipher) {
     this.#store = store;
+    this.#ciphers = ciphers;
   }
 
   /** Every root in the bucket that was ever written to. */
@@ -73,8 +77,8 @@ export class ManifestCatalog {
   }
 
   /**
-   * @throws CloudvolError `cloudsnap/corrupt`, `format/unsupported`, or `cloudsnap/not-found` when
-   * it has just gone.
+   * @throws CloudvolError `cloudsnap/corrupt`, `format/unsupported`, `cloudsnap/not-found` when it
+   * has just gone, or what a RepositoryCipher throws when it cannot be read with this credential.
    */
   async read(slot: Slot, signal?: AbortSignal): Promise<CloudsnapEntry> {
     const { manifest: info, key } = slot;
@@ -83,13 +87,16 @@ export class ManifestCatalog {
     const known = this.#entries.get(cacheKey);
     if (known) return known;
     const where = { cloudsnapId: key, object: key };
-    if (info.sizeBytes === 0 || info.sizeBytes > MAX_MANIFEST_BYTES) {
+    if (info.sizeBytes === 0 || info.sizeBytes > MAX_STORED_MANIFEST_BYTES) {
       throw damaged(where, `a manifest of ${info.sizeBytes} bytes cannot be`);
     }
     const entry = await readIntact(
       where,
       () => this.#fetch(info, signal),
-      (bytes) => decodeAt(slot, bytes),
+      async (bytes) => {
+        const cipher = await this.#ciphers.ofObject(slot.clusterId, key, bytes, signal);
+        return decodeAt(slot, bytes, cipher);
+      },
     );
     this.#entries.set(cacheKey, entry);
     return entry;
@@ -107,8 +114,8 @@ export class ManifestCatalog {
 }
 
 /** A manifest that was moved or copied to another key is as wrong as a damaged one. */
-function decodeAt(slot: Slot, bytes: Uint8Array): CloudsnapEntry {
-  const manifest = decodeManifest(bytes);
+function decodeAt(slot: Slot, bytes: Uint8Array, cipher: RootCipher): CloudsnapEntry {
+  const manifest = decodeManifest(bytes, cipher.sealing(slot.key));
   if (
     manifest.clusterId !== slot.clusterId ||
     manifest.volume.id !== slot.volumeId ||

@@ -23,10 +23,12 @@ export function manifestOf(
   clusterId: ClusterId,
   name: CloudsnapName,
   end: ManifestEnd,
+  masterKeyId?: string,
 ): Manifest {
   const { parent, volume } = plan;
   return {
     formatVersion: 1,
+    ...(masterKeyId === undefined ? {} : { masterKeyId }),
     cloudsnapId: `${clusterId}/${name.snapName}`,
     clusterId,
     sequence: name.sequence,

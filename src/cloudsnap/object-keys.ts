@@ -61,6 +61,11 @@ export function snapPrefix(clusterId: ClusterId, snapName: string): string {
   return `${clusterId}/${snapName}/`;
 }
 
+/** What an encrypted index page is bound to: wherever in its index objects it lies. */
+export function pagePlace(clusterId: ClusterId, snapName: string, pageNumber: number): string {
+  return `${snapPrefix(clusterId, snapName)}page-${pageNumber}`;
+}
+
 /** The first object of a cloudsnap, put before any other and removed after all others. */
 export function openKey(clusterId: ClusterId, snapName: string): string {
   return `${snapPrefix(clusterId, snapName)}open`;

@@ -9,6 +9,7 @@ import {
   encodePackHeader,
 } from '../format/pack.ts';
 import { packKey } from './object-keys.ts';
+import type { RootCipher } from './root-cipher.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface PackWriterOptions {
@@ -17,6 +18,7 @@ export interface PackWriterOptions {
   readonly snapName: string;
   readonly blockBytes: number;
   readonly uploads: Uploads;
+  readonly cipher: RootCipher;
 }
 
 /**

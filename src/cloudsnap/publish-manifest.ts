@@ -1,6 +1,13 @@
 import { CloudvolError } from '../base/errors.ts';
-import { MAX_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
+import type { Sealing } from '../format/envelope.ts';
+import { MAX_STORED_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+
+export interface EncodedManifest {
+  readonly bytes: Uint8Array;
+  /** How it was encrypted; undefined: not. */
+  readonly sealing: Sealing | undefined;
+}
 
 /**
  * Puts a manifest where there is none. When the put fails, looks whose manifest is there: a lost
@@ -12,7 +19,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 export async function publishManifest(
   store: ObjectStore,
   key: string,
-  bytes: Uint8Array,
+  { bytes, sealing }: EncodedManifest,
   signal: AbortSignal,
 ): Promise<void> {
   const ifAbsent = store.capabilities.conditionalPut;
@@ -20,7 +27,7 @@ export async function publishManifest(
   try {
     await store.put(key, bytes, { ifAbsent, signal });
   } catch (error) {
-    const occupant = await occupantOf(store, key, bytes, signal);
+    const occupant = await occupantOf(store, key, { bytes, sealing }, signal);
     if (occupant === 'ours') return;
     // Without a condition, a put that is still on its way would replace what is there now.
     if (occupant === 'another' && ifAbsent) throw lostRace(key, error);
@@ -38,16 +45,17 @@ type Occupant = 'ours' | 'another' | 'unknown';
 async function occupantOf(
   store: ObjectStore,
   key: string,
-  bytes: Uint8Array,
+  { bytes, sealing }: EncodedManifest,
   signal: AbortSignal,
 ): Promise<Occupant> {
   try {
     const info = await store.head(key, { signal });
-    if (!info || info.sizeBytes === 0 || info.sizeBytes > MAX_MANIFEST_BYTES) return 'unknown';
+    if (!info || info.sizeBytes === 0 || info.sizeBytes > MAX_STORED_MANIFEST_BYTES)
+      return 'unknown';
     const range = { offset: 0, length: info.sizeBytes };
     const found = await store.get(key, { range, signal });
     if (Buffer.compare(found, bytes) === 0) return 'ours';
-    const [theirs, ours] = [decodeManifest(found), decodeManifest(bytes)];
+    const [theirs, ours] = [decodeManifest(found, sealing), decodeManifest(bytes, sealing)];
     const isOther =
       theirs.cloudsnapId !== ours.cloudsnapId && theirs.root.sha256 !== ours.root.sha256;
     return isOther ? 'another' : 'unknown';

@@ -16,10 +16,12 @@ import type {
   Manifest,
 } from './cloudsnap-api.ts';
 import { parentKey, withWholeChains } from './chain.ts';
+import { ClearRepositoryCipher } from './clear-repository-cipher.ts';
 import { deleteCloudsnap, listDependants } from './delete-cloudsnap.ts';
 import { IndexReader } from './index-reader.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
 import { manifestKey } from './object-keys.ts';
+import type { RepositoryCipher } from './repository-cipher.ts';
 import { StoredCloudsnap } from './stored-cloudsnap.ts';
 import { verifyCloudsnap } from './verify/verify-cloudsnap.ts';
 import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
@@ -51,6 +53,7 @@ class StoreRepository implements CloudsnapRepository {
   readonly id: string;
   readonly clusterId: ClusterId;
   readonly #options: Required<RepositoryOptions>;
+  readonly #ciphers: RepositoryCipher;
   readonly #catalog: ManifestCatalog;
   /** One at a time: each also finishes what others have begun. */
   readonly #deletions = new Limiter(1);
@@ -59,7 +62,12 @@ class StoreRepository implements CloudsnapRepository {
     this.id = `${options.store.location}/${options.clusterId}`;
     this.clusterId = options.clusterId;
     this.#options = { uploadsAtOnce: DEFAULT_UPLOADS_AT_ONCE, ...options };
-    this.#catalog = new ManifestCatalog(options.store);
+    this.#ciphers = new ClearRepositoryCipher(options.store);
+    this.#catalog = new ManifestCatalog(options.store, this.#ciphers);
+  }
+
+  get #parts() {
+    return { ...this.#options, catalog: this.#catalog, ciphers: this.#ciphers };
   }
 
   async list(
@@ -105,12 +113,12 @@ class StoreRepository implements CloudsnapRepository {
   verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport> {
     const { store, clock } = this.#options;
     const open = (manifest: Manifest) => this.#openStored(manifest, signal);
-    const deps = { store, clock, open, catalog: new ManifestCatalog(store) };
+    const deps = { store, clock, open, catalog: new ManifestCatalog(store, this.#ciphers) };
     return verifyCloudsnap(deps, cloudsnapId, options, signal);
   }
 
   begin(plan: CloudsnapPlan, signal: AbortSignal): Promise<CloudsnapWriter> {
-    return beginCloudsnap({ ...this.#options, catalog: this.#catalog }, plan, signal);
+    return beginCloudsnap(this.#parts, plan, signal);
   }
 
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]> {
@@ -119,13 +127,13 @@ class StoreRepository implements CloudsnapRepository {
   }
 
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void> {
-    const options = { ...this.#options, catalog: this.#catalog };
-    return this.#deletions.run(() => deleteCloudsnap(options, entry, signal), signal);
+    return this.#deletions.run(() => deleteCloudsnap(this.#parts, entry, signal), signal);
   }
 
   async #openStored(manifest: Manifest, signal?: AbortSignal): Promise<StoredCloudsnap> {
-    const { store } = this.#options;
-    return new StoredCloudsnap(store, manifest, await IndexReader.open(store, manifest, signal));
+    const cipher = await this.#ciphers.ofManifest(manifest, signal);
+    const options = { store: this.#options.store, manifest, cipher };
+    return new StoredCloudsnap(options, await IndexReader.open(options, signal));
   }
 
   /**

@@ -10,8 +10,9 @@ import { decodeGroup } from './block-codec.ts';
 import type { CloudsnapReader, ReadRun } from './cloudsnap-api.ts';
 import { readIntact } from './damage.ts';
 import { groupFrames, type FrameGroup, type WantedFrame } from './frame-groups.ts';
-import type { IndexReader } from './index-reader.ts';
+import type { IndexReader, IndexReaderOptions } from './index-reader.ts';
 import { packKey } from './object-keys.ts';
+import type { RootCipher } from './root-cipher.ts';
 
 /**
  * Requests of one reader under way at once: enough to fill a link of some milliseconds' latency.
@@ -23,15 +24,17 @@ export class StoredCloudsnap implements CloudsnapReader {
   readonly manifest: Manifest;
   readonly geometry: Geometry;
   readonly #store: ObjectStore;
+  readonly #cipher: RootCipher;
   /** Where its blocks lie. */
   readonly index: IndexReader;
   readonly #gets = new Limiter(GETS_AT_ONCE);
   readonly #closed = new AbortController();
 
-  constructor(store: ObjectStore, manifest: Manifest, index: IndexReader) {
+  constructor({ store, manifest, cipher }: IndexReaderOptions, index: IndexReader) {
     this.manifest = manifest;
     this.geometry = geometryOf(manifest.volume.sizeBytes, manifest.volume.blockBytes);
     this.#store = store;
+    this.#cipher = cipher;
     this.index = index;
   }
 
@@ -97,11 +100,12 @@ export class StoredCloudsnap implements CloudsnapReader {
     const { blockBytes } = this.geometry;
     const key = packKey(clusterId, group.pack);
     const where = { cloudsnapId, object: key };
+    const { hashing } = this.#cipher;
     const range = { offset: group.offsetBytes, length: group.lengthBytes };
     await readIntact(
       where,
       () => this.#store.get(key, { range, signal }),
-      (bytes) => decodeGroup(group, bytes, where, { target, blockBytes }),
+      (bytes) => decodeGroup(group, bytes, where, { target, blockBytes, hashing }),
     );
   }
 

@@ -2,7 +2,7 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { MAX_SNAP_NAME_BYTES, requireSnapName } from './cloudsnap-id.ts';
 import { HASH_BYTES } from './content-hash.ts';
-import { ENVELOPE_BYTES, seal, unseal } from './envelope.ts';
+import { ENVELOPE_BYTES, seal, unseal, type Sealing } from './envelope.ts';
 import { FRAME_HEADER_BYTES, frameBytes, isPossiblePayload } from './frame.ts';
 import { IndexPage, PAGE_BLOCKS, type FramePlace, type PackRef } from './index-page.ts';
 import { MAX_PACK_BYTES, PACK_HEADER_BYTES, PACK_ID_BYTES } from './pack.ts';
@@ -40,8 +40,12 @@ export const MAX_PAGES = 2 ** 20;
 /** Three bits of a number are the encoding. */
 const ENCODINGS = 8;
 
-export function encodeIndexPage(page: IndexPage, identity: PageIdentity): Uint8Array<ArrayBuffer> {
-  return seal('CVIP', encodePageRecord(page, identity));
+export function encodeIndexPage(
+  page: IndexPage,
+  identity: PageIdentity,
+  sealing?: Sealing,
+): Uint8Array<ArrayBuffer> {
+  return seal('CVIP', encodePageRecord(page, identity), sealing);
 }
 
 /**
@@ -52,8 +56,9 @@ export function decodeIndexPage(
   sealed: Uint8Array,
   expected: PageIdentity,
   blockBytes: number,
+  sealing?: Sealing,
 ): IndexPage {
-  const record = unseal('CVIP', sealed, MAX_PAGE_RECORD_BYTES);
+  const record = unseal('CVIP', sealed, MAX_PAGE_RECORD_BYTES, sealing);
   return decodePageRecord(record, expected, blockBytes);
 }
 

@@ -2,7 +2,7 @@ import { geometryOf, MAX_BLOCK_BYTES, MAX_BLOCKS_PER_VOLUME } from '../base/geom
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { MAX_SNAP_NAME_BYTES, requireSnapName } from './cloudsnap-id.ts';
-import { ENVELOPE_BYTES, seal, unseal } from './envelope.ts';
+import { ENVELOPE_BYTES, seal, unseal, type Sealing } from './envelope.ts';
 import { MAX_PAGE_BYTES } from './index-page-codec.ts';
 import { IndexRoot, type IndexObjectRef, type PageRef } from './index-root.ts';
 
@@ -35,13 +35,21 @@ const MAX_OBJECTS = 65_536;
 export const MAX_ROOT_RECORD_BYTES = 16 << 20;
 export const MAX_ROOT_BYTES = MAX_ROOT_RECORD_BYTES + ENVELOPE_BYTES;
 
-export function encodeIndexRoot(root: IndexRoot, snapName: string): Uint8Array<ArrayBuffer> {
-  return seal('CVRT', encodeRootRecord(root, snapName));
+export function encodeIndexRoot(
+  root: IndexRoot,
+  snapName: string,
+  sealing?: Sealing,
+): Uint8Array<ArrayBuffer> {
+  return seal('CVRT', encodeRootRecord(root, snapName), sealing);
 }
 
 /** @throws CloudvolError `format/corrupt`, also for a sound root of another cloudsnap. */
-export function decodeIndexRoot(sealed: Uint8Array, snapName: string): IndexRoot {
-  return decodeRootRecord(unseal('CVRT', sealed, MAX_ROOT_RECORD_BYTES), snapName);
+export function decodeIndexRoot(
+  sealed: Uint8Array,
+  snapName: string,
+  sealing?: Sealing,
+): IndexRoot {
+  return decodeRootRecord(unseal('CVRT', sealed, MAX_ROOT_RECORD_BYTES, sealing), snapName);
 }
 
 /** The part inside the envelope; apart for the same reasons as that of a page. */

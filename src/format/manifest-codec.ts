@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import { CloudvolError } from '../base/errors.ts';
 import { geometryOf } from '../base/geometry.ts';
 import { isVolumeId, type ClusterId, type VolumeId } from '../base/ids.ts';
 import { canonicalJson, type JsonValue } from './canonical-json.ts';
 import { MAX_SEQUENCE, parseCloudsnapId } from './cloudsnap-id.ts';
 import { corrupt } from './corrupt.ts';
+import { ENVELOPE_BYTES, seal, unseal, type Sealing } from './envelope.ts';
 import { FORMAT_VERSION } from './format-version.ts';
 import { MAX_ROOT_BYTES } from './index-root-codec.ts';
 import { JsonFields } from './json-fields.ts';
@@ -12,13 +14,24 @@ import { isRootObject } from './root-object.ts';
 
 /** Room for every label that can be (64 of 255 bytes twice) and a list that stays quick. */
 export const MAX_MANIFEST_BYTES = 64 << 10;
+/** With the envelope of an encrypted one. */
+export const MAX_STORED_MANIFEST_BYTES = MAX_MANIFEST_BYTES + ENVELOPE_BYTES;
 const MAX_LABELS = 64;
 const MAX_TEXT_BYTES = 255;
 /** The last instant that a Date can hold. */
 const MAX_TIME_MS = 8.64e15;
 
-/** @throws CloudvolError `format/too-large` when labels and names do not fit. */
-export function encodeManifest(manifest: Manifest): Uint8Array {
+/**
+ * @param sealing of an encrypted repository; undefined for a manifest without a master key id.
+ * @throws CloudvolError `format/too-large` when labels and names do not fit.
+ */
+export function encodeManifest(manifest: Manifest, sealing?: Sealing): Uint8Array {
+  assert(manifest.masterKeyId === sealing?.cipher.masterKeyId, 'a manifest names its master key');
+  const record = encodeManifestRecord(manifest);
+  return sealing ? seal('CVMF', record, sealing) : record;
+}
+
+function encodeManifestRecord(manifest: Manifest): Uint8Array {
   const bytes = Buffer.from(canonicalJson(manifest as unknown as JsonValue), 'utf8');
   if (bytes.length <= MAX_MANIFEST_BYTES) return bytes;
   throw new CloudvolError(
@@ -33,17 +46,22 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
  * agreement with each other.
  * @throws CloudvolError `format/corrupt`, or `format/unsupported` for another version.
  */
-export function decodeManifest(bytes: Uint8Array): Manifest {
+export function decodeManifest(bytes: Uint8Array, sealing?: Sealing): Manifest {
+  const record = sealing ? unseal('CVMF', bytes, MAX_MANIFEST_BYTES, sealing) : bytes;
+  return decodeManifestRecord(record, sealing?.cipher.masterKeyId);
+}
+
+function decodeManifestRecord(bytes: Uint8Array, masterKeyId: string | undefined): Manifest {
   if (bytes.length > MAX_MANIFEST_BYTES) {
     throw corrupt(`a manifest of ${bytes.length} bytes is longer than any`);
   }
   const value = parse(bytes);
   refuseOtherVersion(value);
-  const manifest = readManifest(value);
+  const manifest = readManifest(value, masterKeyId);
   checkAgreement(manifest);
   // Catches what JSON.parse forgives: duplicate keys, white space, other spellings of a number or a
   // text.
-  if (!Buffer.from(bytes).equals(encodeManifest(manifest))) {
+  if (!Buffer.from(bytes).equals(encodeManifestRecord(manifest))) {
     throw corrupt('the manifest is not in canonical form');
   }
   return manifest;
@@ -69,9 +87,11 @@ function refuseOtherVersion(value: JsonValue): void {
   );
 }
 
-function readManifest(value: JsonValue): Manifest {
+function readManifest(value: JsonValue, masterKeyId: string | undefined): Manifest {
+  const isEncrypted = masterKeyId !== undefined;
   const fields = new JsonFields(value, 'the manifest', [
     'formatVersion',
+    ...(isEncrypted ? ['masterKeyId'] : []),
     'cloudsnapId',
     'clusterId',
     'sequence',
@@ -88,6 +108,7 @@ function readManifest(value: JsonValue): Manifest {
   if (fields.count('formatVersion') !== FORMAT_VERSION) throw fields.wrong('formatVersion');
   return {
     formatVersion: FORMAT_VERSION,
+    ...(isEncrypted ? { masterKeyId: fields.oneOf('masterKeyId', [masterKeyId]) } : {}),
     cloudsnapId: fields.text('cloudsnapId', isCloudsnapId),
     clusterId: fields.text('clusterId', isShortText) as ClusterId,
     sequence: fields.count('sequence', MAX_SEQUENCE),

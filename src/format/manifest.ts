@@ -7,11 +7,13 @@ export const CONSISTENCIES = ['crash', 'file-system', 'application'] as const;
 export type Consistency = (typeof CONSISTENCIES)[number];
 
 /**
- * The manifest: the one object that makes a cloudsnap exist. JSON, at most 64 KiB, written last,
- * never changed.
+ * The manifest: the one object that makes a cloudsnap exist. JSON, at most 64 KiB, inside an
+ * envelope where the repository is encrypted; written last, never changed.
  */
 export interface Manifest {
   readonly formatVersion: 1;
+  /** Of an encrypted one: 32 lower-case hex digits. */
+  readonly masterKeyId?: string;
   /** `<cluster uuid>/<volumeId>-<snapId>[-incr]`, as users see it. */
   readonly cloudsnapId: string;
   readonly clusterId: ClusterId;

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import test from 'ava';
+import { CLEAR } from '../../src/cloudsnap/root-cipher.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import { ENCODE_PIECE_BYTES, encodeExtent } from '../../src/cloudsnap/block-codec.ts';
 import { FRAME_HEADER_BYTES, FRAME_RAW, FRAME_ZSTD } from '../../src/format/frame.ts';
@@ -159,6 +160,7 @@ test('an extent is encoded in pieces, in order, whatever its length', async (t) 
       data,
       blockBytes: BLOCK,
       parentHashes: new Uint8Array(32 * blocks),
+      cipher: CLEAR,
     });
     let next = 5;
     for (const piece of pieces) {

@@ -2,7 +2,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import { sha256 } from '../../src/format/content-hash.ts';
-import { ENVELOPE_BYTES, seal, unseal } from '../../src/format/envelope.ts';
+import { CLEAR_ENVELOPE_BYTES, seal, unseal } from '../../src/format/envelope.ts';
 
 const CORRUPT = { code: 'format/corrupt' };
 
@@ -20,7 +20,7 @@ function forged(encoding: number, claimedBytes: number, stored: Uint8Array): Uin
 test('a record comes out as it went in, compressed only where that pays', (t) => {
   const noise = seededRandom(1).bytes(5000);
   const sealedNoise = seal('CVIP', noise);
-  t.is(sealedNoise.length, noise.length + ENVELOPE_BYTES);
+  t.is(sealedNoise.length, noise.length + CLEAR_ENVELOPE_BYTES);
   t.deepEqual(Buffer.from(unseal('CVIP', sealedNoise, 5000)), Buffer.from(noise));
   const text = new Uint8Array(5000).fill(65);
   const sealedText = seal('CVRT', text);
