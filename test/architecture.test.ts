@@ -37,6 +37,7 @@ const PACKAGES: readonly PackageRule[] = [
   { name: 'yargs-parser', importers: ['cli'] },
   { name: 'fastify', importers: ['control'], typesAnywhere: true },
   { name: 'typebox', importers: ['control'], typesAnywhere: true },
+  { name: '@aws-sdk/client-s3', importers: ['store'] },
   { name: 'lru-cache', importers: ['cloudsnap', 'restore'] },
 ];
 

@@ -39,12 +39,14 @@ export interface StoreCapabilities {
   readonly maxObjectBytes: number;
   /** Most keys that one request deletes; 1 where there is no batch delete. */
   readonly batchDelete: number;
+  /** What was found out when the store was opened, for people: `it deletes one by one`. */
+  readonly notes?: readonly string[];
 }
 
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
-  /** By the store's clock. */
+  /** By the store's clock, to the second where a store tells no more; of a put, about. */
   readonly modifiedMs: number;
 }
 

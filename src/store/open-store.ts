@@ -76,6 +76,8 @@ async function openBackend(target: StoreTarget, clock: Clock): Promise<ObjectSto
   switch (target.provider) {
     case 'directory':
       return DirectoryStore.open({ ...target, clock });
+    case 's3':
+      return (await import('./s3.ts')).S3Store.open(target, { clock });
     default:
       // A credential that a newer version stored.
       throw unknownProvider(target);

@@ -8,7 +8,12 @@ import { describeAborts, describeConditionalPuts } from './object-store/contenti
 import type { Contract } from './object-store/contract.ts';
 import { describeKeys } from './object-store/keys.ts';
 import { describeListing } from './object-store/listing.ts';
-import { describeObjects, describeRanges } from './object-store/objects.ts';
+import {
+  describeFlatNames,
+  describeObjects,
+  describeRanges,
+  describeRealFolders,
+} from './object-store/objects.ts';
 
 /** Opens an empty store and registers its removal with `t.teardown`. */
 export type OpenStoreForTest = (t: ExecutionContext) => Promise<ObjectStore>;
@@ -16,12 +21,17 @@ export type OpenStoreForTest = (t: ExecutionContext) => Promise<ObjectStore>;
 export interface ContractOptions {
   /** Objects in the largest listing; enough for three pages of 1,000 unless told otherwise. */
   readonly manyKeys?: number;
+  /**
+   * Whether folders are real, as on a disk, or only parts of names: then `a` and `a/b` can both be
+   * objects. Default: real.
+   */
+  readonly folders?: 'real' | 'names';
 }
 
 export function objectStoreContract(
   name: string,
   open: OpenStoreForTest,
-  { manyKeys = 2500 }: ContractOptions = {},
+  { manyKeys = 2500, folders = 'real' }: ContractOptions = {},
 ): void {
   const contract: Contract = (title, run) =>
     test(`${name}: ${title}`, async (t) => {
@@ -30,6 +40,8 @@ export function objectStoreContract(
       await store.close();
     });
   describeObjects(contract);
+  if (folders === 'real') describeRealFolders(contract);
+  else describeFlatNames(contract);
   describeRanges(contract);
   describeListing(contract, manyKeys);
   describeConditionalPuts(contract);

@@ -24,3 +24,15 @@ export async function keysOf(store: ObjectStore, prefix = ''): Promise<string[]>
 export function isUniform(body: Uint8Array): boolean {
   return Buffer.alloc(body.length, body[0]).equals(body);
 }
+
+/** What put told may be the time of its answer, and a second is all that some stores give. */
+const CLOCK_SLACK_MS = 2000;
+
+export function isSameObject(found: ObjectInfo | undefined, put: ObjectInfo | undefined): boolean {
+  return (
+    found !== undefined &&
+    found.key === put?.key &&
+    found.sizeBytes === put.sizeBytes &&
+    Math.abs(found.modifiedMs - put.modifiedMs) <= CLOCK_SLACK_MS
+  );
+}
