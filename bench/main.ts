@@ -3,11 +3,13 @@
  * to read it.
  */
 import { benchDataPath } from './data-path.ts';
+import { benchBackup } from './backup.ts';
 import { benchIncremental } from './incremental.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'data-path': benchDataPath,
   incremental: benchIncremental,
+  backup: benchBackup,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHES);

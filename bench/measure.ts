@@ -58,7 +58,7 @@ export function printRow(row: ComparisonRow): void {
 /** Writes the rows with the machine they were measured on. @returns the file. */
 export async function saveResults(
   name: string,
-  rows: readonly ComparisonRow[],
+  rows: readonly object[],
   startedLoad: number,
 ): Promise<string> {
   const directory = join(import.meta.dirname, 'results');
