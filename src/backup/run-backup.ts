@@ -1,3 +1,4 @@
+import { formatByteSize } from '../base/byte-size.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type {
@@ -7,6 +8,7 @@ import type {
   CloudsnapType,
   CloudsnapWriter,
   Consistency,
+  UploadOptions,
 } from '../cloudsnap/cloudsnap-api.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
 import type { BackupSource, FrozenView } from '../volume/volume-api.ts';
@@ -47,10 +49,10 @@ export async function runBackup(
   task.signal.throwIfAborted();
   const view = await times.measure('freeze', () => source.freeze(plan));
   try {
-    const entry = await upload(request, plan, view, task, times);
+    const { entry, reusedBlocks } = await upload(request, plan, view, task, times);
     // From here on the cloudsnap exists: a stop comes too late, the chain has to know of it.
     await times.measure('chain', () => source.commitChain(tipOf(entry, repository.id, view.epoch)));
-    task.result(backupResult(entry.manifest, times));
+    task.result(backupResult(entry.manifest, reusedBlocks, times));
     log.info('backup.completed', {
       taskId: task.id,
       volumeId: source.id,
@@ -93,15 +95,16 @@ async function upload(
   view: FrozenView,
   task: TaskContext,
   times: PhaseTimes,
-): Promise<CloudsnapEntry> {
+): Promise<{ readonly entry: CloudsnapEntry; readonly reusedBlocks: number }> {
   const { source, repository } = request;
   const { signal } = task;
   const { blockBytes } = view.geometry;
   const bytesTotal = view.plannedBlocks * blockBytes;
   const writer = await times.measure('begin', () =>
-    repository.begin(cloudsnapPlan(request, plan, view), signal),
+    repository.begin(cloudsnapPlan(request, plan, view), signal, uploadOptions(request, task)),
   );
   try {
+    noteEarlier(writer, task);
     task.progress({ bytesTotal, bytesDone: 0, cloudsnapId: writer.cloudsnapId });
     await times.measure('copy', () =>
       copyBlocks({
@@ -112,10 +115,32 @@ async function upload(
         onCopied: (blocks) => task.progress({ bytesDone: blocks * blockBytes }),
       }),
     );
-    return await times.measure('commit', () => commit(request, view, writer, signal));
+    const entry = await times.measure('commit', () => commit(request, view, writer, signal));
+    return { entry, reusedBlocks: writer.reusedBlocks };
   } catch (error) {
-    await writer.abort();
+    const { keptBytes } = await writer.abort();
+    if (keptBytes > 0) {
+      const kept = formatByteSize(keptBytes);
+      task.note(`${kept} are stored already: the next backup of the volume goes on with them.`);
+    }
     throw error;
+  }
+}
+
+function uploadOptions({ source, repository }: BackupRequest, task: TaskContext): UploadOptions {
+  const journalPath = source.uploadJournalPath(repository.id);
+  return {
+    ...(journalPath === undefined ? {} : { journalPath }),
+    // No news, but a sign of life for whoever watches the task.
+    onStored: () => task.progress({}),
+  };
+}
+
+function noteEarlier({ earlier }: CloudsnapWriter, task: TaskContext): void {
+  if (earlier.kind === 'resumed') {
+    task.note(`Went on with ${formatByteSize(earlier.storedBytes)} uploaded earlier.`);
+  } else if (earlier.kind === 'given-up') {
+    task.note(`Does not go on with the backup that was cut off before: ${earlier.reason}.`);
   }
 }
 

@@ -6,16 +6,19 @@ import { newSnapName, requireSnapName } from '../format/cloudsnap-id.ts';
 import { FORMAT_VERSION } from '../format/format-version.ts';
 import { encodeJsonRecord } from '../format/json-record.ts';
 import type { Manifest } from '../format/manifest.ts';
+import type { JournalHead } from '../format/upload-journal.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { checkParent, nextSequence } from './chain.ts';
-import type { CloudsnapPlan, CloudsnapWriter } from './cloudsnap-api.ts';
+import type { CloudsnapPlan, CloudsnapWriter, UploadOptions } from './cloudsnap-api.ts';
 import { CloudsnapUpload } from './cloudsnap-upload.ts';
 import { IndexReader } from './index-reader.ts';
 import type { ManifestCatalog } from './manifest-catalog.ts';
 import { checkDraft } from './manifest-draft.ts';
 import { openKey } from './object-keys.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
+import { resumeUpload } from './resume-upload.ts';
 import type { RootCipher } from './root-cipher.ts';
+import { UploadJournal } from './upload-journal.ts';
 import { Uploads } from './uploads.ts';
 
 export interface BeginOptions {
@@ -27,6 +30,8 @@ export interface BeginOptions {
   readonly log: Log;
   /** Most objects of one cloudsnap on their way at once. */
   readonly uploadsAtOnce: number;
+  readonly packTargetBytes?: number;
+  readonly repositoryId: string;
 }
 
 /** Checks the plan, takes the next sequence number and puts the first objects. */
@@ -34,29 +39,65 @@ export async function beginCloudsnap(
   options: BeginOptions,
   plan: CloudsnapPlan,
   signal: AbortSignal,
+  upload: UploadOptions = {},
 ): Promise<CloudsnapWriter> {
   const { store, clusterId, catalog, ciphers, clock, log, uploadsAtOnce } = options;
   const slots = await catalog.slots(clusterId, plan.volume.id, signal);
   checkParent(plan, slots);
   const incremental = plan.parent !== null;
-  const name = requireSnapName(newSnapName(plan.volume.id, nextSequence(slots), incremental));
-  checkDraft(plan, clusterId, name);
+  const newName = requireSnapName(newSnapName(plan.volume.id, nextSequence(slots), incremental));
+  checkDraft(plan, clusterId, newName);
   const cipher = await ciphers.forWriting(clusterId, signal);
   const parent = plan.parent && (await openParent(options, plan.parent.manifest, cipher, signal));
-  const openBytes = await putOpen(options, name.snapName, cipher, signal);
+  const head = journalHeadOf(options, plan, cipher);
+  // The last that may fail before the writer is there: what it finds is an open file.
+  const found = await resumeUpload(options, { plan, slots, head }, upload, signal);
+  const resumed = typeof found === 'string' ? undefined : found;
+  const name = resumed?.name ?? newName;
+  const openBytes = resumed?.openBytes ?? (await putOpen(options, name.snapName, cipher, signal));
+  const attempt = { createdMs: plan.createdMs, beganMs: clock.nowMs() };
+  const cloudsnapId = `${clusterId}/${name.snapName}`;
+  const journal =
+    resumed?.journal ??
+    (upload.journalPath === undefined
+      ? undefined
+      : UploadJournal.create(upload.journalPath, log, { ...head, cloudsnapId }, attempt));
   return new CloudsnapUpload({
     store,
     clusterId,
     plan,
     name,
     parent: parent ?? undefined,
-    uploads: new Uploads({ store, limit: uploadsAtOnce, signal }),
+    uploads: new Uploads({ store, limit: uploadsAtOnce, signal, onStored: upload.onStored }),
     cipher,
+    packTargetBytes: options.packTargetBytes,
+    journal,
+    resumed,
+    givenUp: typeof found === 'string' ? found : undefined,
     openBytes,
     signal,
     clock,
     log,
   });
+}
+
+/** What an upload that goes on must agree in. */
+function journalHeadOf(
+  { repositoryId }: BeginOptions,
+  { parent, volume: { geometry } }: CloudsnapPlan,
+  { masterKeyId }: RootCipher,
+): Omit<JournalHead, 'cloudsnapId'> {
+  const { blockBytes, blockCount } = geometry;
+  return {
+    repositoryId,
+    keyId: masterKeyId ?? '',
+    blockBytes,
+    blockCount,
+    parent: parent && {
+      cloudsnapId: parent.manifest.cloudsnapId,
+      manifestSha256: parent.manifestSha256,
+    },
+  };
 }
 
 /**

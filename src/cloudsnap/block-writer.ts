@@ -1,15 +1,17 @@
 import type { ClusterId } from '../base/ids.ts';
 import { HASH_BYTES } from '../format/content-hash.ts';
 import { frameBytes, type FrameEncoding } from '../format/frame.ts';
-import { IndexPage, PAGE_BLOCKS } from '../format/index-page.ts';
+import { IndexPage, PAGE_BLOCKS, type FramePlace } from '../format/index-page.ts';
 import { IndexRoot } from '../format/index-root.ts';
-import { OUTCOME_UNCHANGED, OUTCOME_ZERO } from '../native.ts';
 import { encodeExtent, type EncodedPiece } from './block-codec.ts';
 import type { CloudsnapPlan, CloudsnapStatistics } from './cloudsnap-api.ts';
 import type { IndexReader } from './index-reader.ts';
+import type { EarlierPacks } from './earlier-packs.ts';
 import { IndexWriter } from './index-writer.ts';
+import { KnownBlocks } from './known-blocks.ts';
 import { PackWriter } from './pack-writer.ts';
 import type { RootCipher } from './root-cipher.ts';
+import type { UploadJournal } from './upload-journal.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface BlockWriterOptions {
@@ -20,6 +22,12 @@ export interface BlockWriterOptions {
   readonly parent: IndexReader | undefined;
   readonly uploads: Uploads;
   readonly cipher: RootCipher;
+  readonly journal: UploadJournal | undefined;
+  /** How often the upload was cut off before. */
+  readonly attempt: number;
+  /** What it had stored by then. */
+  readonly earlier: EarlierPacks | undefined;
+  readonly packTargetBytes?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +38,13 @@ interface OpenPage {
   changed: boolean;
 }
 
-type BlockCounts = Pick<CloudsnapStatistics, 'zeroBlocks' | 'unchangedBlocks' | 'uploadedBlocks'>;
+type BlockCounts = Pick<
+  CloudsnapStatistics,
+  'zeroBlocks' | 'unchangedBlocks' | 'uploadedBlocks'
+> & {
+  /** Of uploadedBlocks: those that had arrived before. */
+  readonly reusedBlocks: number;
+};
 
 /**
  * Turns blocks into packs and index pages: the parent's index, changed where a block has changed.
@@ -41,22 +55,24 @@ export class BlockWriter {
   readonly #options: BlockWriterOptions;
   readonly #packs: PackWriter;
   readonly #index: IndexWriter;
-  readonly #counts = { zeroBlocks: 0, unchangedBlocks: 0, uploadedBlocks: 0 };
+  readonly #counts = { zeroBlocks: 0, unchangedBlocks: 0, uploadedBlocks: 0, reusedBlocks: 0 };
   #open: OpenPage | undefined;
 
   constructor(options: BlockWriterOptions) {
     this.#options = options;
-    const { clusterId, snapName, volume, parent } = options;
-    const { uploads, cipher } = options;
+    const { clusterId, snapName, volume, parent, uploads, cipher, attempt } = options;
     const { blockBytes, blockCount } = volume.geometry;
     this.root = parent?.root.grownTo(blockCount) ?? new IndexRoot(blockBytes, blockCount);
     const common = { clusterId, snapName, uploads, cipher };
-    this.#packs = new PackWriter({ ...common, volumeId: volume.id, blockBytes });
-    this.#index = new IndexWriter({ ...common, root: this.root });
+    const { journal, packTargetBytes } = options;
+    const packs = { journal, packTargetBytes, volumeId: volume.id, blockBytes };
+    this.#packs = new PackWriter({ ...common, ...packs });
+    this.#index = new IndexWriter({ ...common, root: this.root, attempt });
   }
 
   get counts(): BlockCounts & { readonly packs: number } {
-    return { ...this.#counts, packs: this.#packs.packs };
+    const reused = this.#options.earlier?.used.packs ?? 0;
+    return { ...this.#counts, packs: this.#packs.packs + reused };
   }
 
   /** Whole blocks, ascending from call to call; `data` may be reused when it resolves. */
@@ -85,8 +101,10 @@ export class BlockWriter {
     const open = await this.#openPage(Math.floor(firstBlock / PAGE_BLOCKS));
     const count = data.length / blockBytes;
     const parentHashes = open.page.hashes(firstBlock % PAGE_BLOCKS, count);
-    const pieces = await encodeExtent({ firstBlock, data, blockBytes, parentHashes, cipher });
-    for (const piece of pieces) await this.#record(open, piece);
+    const earlier = await this.#options.earlier?.blocks(firstBlock, count);
+    const known = new KnownBlocks(firstBlock, parentHashes, earlier);
+    const extent = { firstBlock, data, blockBytes, parentHashes: known.hashes, cipher };
+    for (const piece of await encodeExtent(extent)) await this.#record(open, known, piece);
   }
 
   async #openPage(number: number): Promise<OpenPage> {
@@ -104,16 +122,21 @@ export class BlockWriter {
     if (open?.changed) await this.#index.add(open.number, open.page);
   }
 
-  async #record(open: OpenPage, piece: EncodedPiece): Promise<void> {
+  async #record(open: OpenPage, known: KnownBlocks, piece: EncodedPiece): Promise<void> {
     for (let position = 0; position < piece.blockCount; position++) {
       const slot = (piece.firstBlock + position) % PAGE_BLOCKS;
-      const outcome = piece.outcomes[position];
-      if (outcome === OUTCOME_ZERO) {
+      const hash = hashOf(piece, position);
+      const block = piece.firstBlock + position;
+      const settled = known.settle(block, piece.outcomes[position] ?? 0, hash);
+      if (settled === 'zero') {
         this.#counts.zeroBlocks++;
         open.changed ||= open.page.has(slot);
         open.page.clear(slot);
-      } else if (outcome === OUTCOME_UNCHANGED) {
+      } else if (settled === 'unchanged') {
         this.#counts.unchangedBlocks++;
+      } else if (settled !== 'new') {
+        this.#note(open, slot, settled, hash);
+        this.#counts.reusedBlocks++;
       } else {
         if (this.#packs.isFull) await this.#packs.close();
         this.#place(open, slot, piece, position);
@@ -125,12 +148,21 @@ export class BlockWriter {
     const start = piece.offsets[position] ?? 0;
     const payloadBytes = piece.payloadBytes[position] ?? 0;
     const frame = piece.frames.subarray(start, start + frameBytes(payloadBytes));
-    const place = this.#packs.append(frame);
     const encoding = piece.outcomes[position] as FrameEncoding;
-    open.page.set(slot, { ...place, payloadBytes, encoding });
-    const hash = piece.hashes.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
+    const block = piece.firstBlock + position;
+    const hash = hashOf(piece, position);
+    const place = this.#packs.append(frame, { block, payloadBytes, encoding, hash });
+    this.#note(open, slot, { ...place, payloadBytes, encoding }, hash);
+  }
+
+  #note(open: OpenPage, slot: number, place: FramePlace, hash: Uint8Array): void {
+    open.page.set(slot, place);
     open.page.setHashes(slot, hash);
     open.changed = true;
     this.#counts.uploadedBlocks++;
   }
+}
+
+function hashOf({ hashes }: EncodedPiece, position: number): Uint8Array {
+  return hashes.subarray(position * HASH_BYTES, (position + 1) * HASH_BYTES);
 }

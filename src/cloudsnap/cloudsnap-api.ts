@@ -42,8 +42,14 @@ export interface CloudsnapRepository {
   find(cloudsnapId: string, signal?: AbortSignal): Promise<CloudsnapEntry>;
   /** Manifest + root: a constant number of GETs, whatever the chain's length. */
   open(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapReader>;
-  /** Starts an upload. Nothing is visible before commit(). */
-  begin(plan: CloudsnapPlan, signal: AbortSignal): Promise<CloudsnapWriter>;
+  /**
+   * Starts an upload, or goes on with one that was cut off. Nothing is visible before commit().
+   */
+  begin(
+    plan: CloudsnapPlan,
+    signal: AbortSignal,
+    options?: UploadOptions,
+  ): Promise<CloudsnapWriter>;
   /** The visible cloudsnaps after this one up to the next full. */
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]>;
   /**
@@ -72,6 +78,23 @@ export interface CloudsnapPlan {
   readonly plannedBlocks: number;
 }
 
+export interface UploadOptions {
+  /**
+   * A file in which the upload writes down what has arrived, so that the next one with the same
+   * path goes on: one path per volume and repository. Without it nothing can go on.
+   */
+  readonly journalPath?: string;
+  /** Told whenever an object has arrived: a sign of life. */
+  readonly onStored?: () => void;
+}
+
+/** What an upload that was cut off before is good for. */
+export type EarlierUpload =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'resumed'; readonly packs: number; readonly storedBytes: number }
+  /** `reason` completes: it begins anew because … */
+  | { readonly kind: 'given-up'; readonly reason: string };
+
 /**
  * Takes planned blocks in ascending order. After any rejection the writer is dead: call abort().
  */
@@ -83,15 +106,21 @@ export interface CloudsnapWriter {
    * pressure: resolves when there is room for more.
    */
   writeBlocks(firstBlock: number, data: Uint8Array): Promise<void>;
-  /** What has been done so far, for progress. */
+  /** What has been done so far, for progress; blocks that were reused count as uploaded. */
   readonly statistics: CloudsnapStatistics;
+  readonly earlier: EarlierUpload;
+  /** Of the statistics' uploadedBlocks: those that an earlier attempt had stored. */
+  readonly reusedBlocks: number;
   /**
    * Packs, index, root, then the manifest with put-if-absent: the commit point.
    * `cloudsnap/lost-race` if another writer took the sequence number.
    */
   commit(): Promise<CloudsnapEntry>;
-  /** Best effort: removes what was uploaded. Never throws. */
-  abort(): Promise<void>;
+  /**
+   * Ends the upload. What has arrived and is in the journal stays for the next one; without a
+   * journal it is removed, best effort. Never throws.
+   */
+  abort(): Promise<{ readonly keptBytes: number }>;
 }
 
 /** Random access to the content of one cloudsnap. */

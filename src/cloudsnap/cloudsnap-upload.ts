@@ -15,13 +15,16 @@ import type {
   CloudsnapPlan,
   CloudsnapStatistics,
   CloudsnapWriter,
+  EarlierUpload,
 } from './cloudsnap-api.ts';
 import type { IndexReader } from './index-reader.ts';
 import { manifestOf } from './manifest-draft.ts';
-import { manifestKey, openKey, rootKey, tombstoneKey } from './object-keys.ts';
+import { manifestKey, openKey, packKey, rootKey, tombstoneKey } from './object-keys.ts';
 import type { RootCipher } from './root-cipher.ts';
 import { publishManifest } from './publish-manifest.ts';
 import { encodeTombstone } from './tombstone.ts';
+import { overtaken, type ResumedUpload } from './resume-upload.ts';
+import type { UploadJournal } from './upload-journal.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface CloudsnapUploadOptions {
@@ -35,6 +38,13 @@ export interface CloudsnapUploadOptions {
   readonly cipher: RootCipher;
   /** Of the object `open`, which was put before. */
   readonly openBytes: number;
+  readonly packTargetBytes?: number | undefined;
+  /** Where it is written down, so that it can go on when it is cut off. */
+  readonly journal: UploadJournal | undefined;
+  /** What it goes on with. */
+  readonly resumed: ResumedUpload | undefined;
+  /** Why an upload that was cut off before does not go on. */
+  readonly givenUp: string | undefined;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,6 +59,8 @@ export interface CloudsnapUploadOptions {
  *
  * What fails in `publishing` and is not a lost race stays there: the manifest may yet come to be,
  * so that abort() leaves the objects that it names alone.
+ *
+ * With a journal, what has arrived outlives a failure: the next upload of the same thing goes on.
  */
 export class CloudsnapUpload implements CloudsnapWriter {
   readonly cloudsnapId: string;
@@ -60,23 +72,34 @@ export class CloudsnapUpload implements CloudsnapWriter {
 
   constructor(options: CloudsnapUploadOptions) {
     this.#options = options;
-    const { plan, name, clusterId, uploads, cipher, parent, signal } = options;
-    const { snapName } = name;
-    this.cloudsnapId = `${clusterId}/${snapName}`;
-    const { volume } = plan;
-    const common = { clusterId, snapName, uploads, cipher };
-    this.#blocks = new BlockWriter({ ...common, volume, parent, signal });
+    const { snapName } = options.name;
+    this.cloudsnapId = `${options.clusterId}/${snapName}`;
+    const { volume } = options.plan;
+    const { attempt = 0, earlier } = options.resumed ?? {};
+    this.#blocks = new BlockWriter({ ...options, snapName, volume, attempt, earlier });
   }
 
   get statistics(): CloudsnapStatistics {
-    const { uploads, plan, openBytes } = this.#options;
-    const { counts } = this.#blocks;
+    const { uploads, plan, openBytes, resumed } = this.#options;
+    const { reusedBlocks: _, ...counts } = this.#blocks.counts;
     return {
       plannedBlocks: plan.plannedBlocks,
       ...counts,
       uploadedPlainBytes: counts.uploadedBlocks * plan.volume.geometry.blockBytes,
-      storedBytes: openBytes + uploads.storedBytes,
+      storedBytes: openBytes + uploads.storedBytes + (resumed?.earlier.used.bytes ?? 0),
     };
+  }
+
+  get reusedBlocks(): number {
+    return this.#blocks.counts.reusedBlocks;
+  }
+
+  get earlier(): EarlierUpload {
+    const { resumed, givenUp, journal } = this.#options;
+    if (givenUp !== undefined) return { kind: 'given-up', reason: givenUp };
+    if (!resumed) return { kind: 'none' };
+    const packs = resumed.journal.packs.length;
+    return { kind: 'resumed', packs, storedBytes: journal?.storedBytes ?? 0 };
   }
 
   async writeBlocks(firstBlock: number, data: Uint8Array): Promise<void> {
@@ -98,16 +121,27 @@ export class CloudsnapUpload implements CloudsnapWriter {
     });
   }
 
-  async abort(): Promise<void> {
-    if (this.#state === 'published' || this.#state === 'withdrawn') return;
-    const { uploads, log, store, clusterId, name } = this.#options;
+  async abort(): Promise<{ readonly keptBytes: number }> {
+    if (this.#state === 'published' || this.#state === 'withdrawn') return { keptBytes: 0 };
+    const { uploads, log, journal } = this.#options;
     const { cloudsnapId } = this;
     await uploads.stop();
+    await journal?.close();
+    const keptBytes = journal?.storedBytes ?? 0;
     if (this.#state === 'publishing') {
       log.warn('cloudsnap.left-in-doubt', { cloudsnapId });
-      return;
+      return { keptBytes };
     }
     this.#state = 'dead';
+    if (keptBytes > 0) log.info('cloudsnap.kept-to-go-on', { cloudsnapId, keptBytes });
+    // What earlier attempts have stored may be named by a manifest that is still on its way.
+    else if (!this.#options.resumed) await this.#removeObjects();
+    return { keptBytes };
+  }
+
+  async #removeObjects(): Promise<void> {
+    const { uploads, log, store, clusterId, name } = this.#options;
+    const { cloudsnapId } = this;
     try {
       await store.delete(uploads.attempted);
       // Last: as long as anything is left, this says whose it is.
@@ -129,7 +163,8 @@ export class CloudsnapUpload implements CloudsnapWriter {
       return await work();
     } catch (error) {
       if (this.#state === 'writing') this.#state = 'dead';
-      throw error;
+      const isOvertaken = this.#state === 'dead' && hasCode(error, 'store/exists');
+      throw isOvertaken ? overtaken(this.cloudsnapId, error) : error;
     } finally {
       this.#busy = false;
     }
@@ -154,11 +189,12 @@ export class CloudsnapUpload implements CloudsnapWriter {
   }
 
   async #putRoot() {
-    const { uploads, clusterId, name, cipher } = this.#options;
-    const object = rootObject(0);
+    const { uploads, clusterId, name, cipher, resumed } = this.#options;
+    const { attempt = 0 } = resumed ?? {};
+    const object = rootObject(attempt);
     const key = rootKey(clusterId, name.snapName, object);
     const bytes = encodeIndexRoot(this.#blocks.root, name.snapName, cipher.sealing(key));
-    await uploads.start(key, bytes);
+    await uploads.start(key, bytes, { ifAbsent: attempt > 0 });
     await uploads.settled();
     return { object, lengthBytes: bytes.length, sha256: sha256Hex(bytes) };
   }
@@ -175,12 +211,41 @@ export class CloudsnapUpload implements CloudsnapWriter {
     try {
       await publishManifest(store, key, { bytes, sealing }, signal);
     } catch (error) {
-      if (hasCode(error, 'cloudsnap/lost-race')) this.#state = 'dead';
+      if (hasCode(error, 'cloudsnap/lost-race')) await this.#lose();
       throw error;
     }
     await this.#withdrawIfOrphaned(key);
     this.#state = 'published';
+    await this.#tidy();
     return { manifest, manifestSha256: sha256Hex(bytes) };
+  }
+
+  /** Its number is another's: there is nothing to go on with. */
+  async #lose(): Promise<void> {
+    await this.#options.journal?.remove();
+    this.#state = 'dead';
+  }
+
+  /**
+   * Best effort: what earlier attempts have stored and this one has no use for. Now that the
+   * manifest stands, none of theirs can; where a store cannot promise that, it stays.
+   */
+  async #tidy(): Promise<void> {
+    const { journal, resumed, store, log, clusterId, name } = this.#options;
+    await journal?.remove();
+    if (!resumed || !store.capabilities.conditionalPut) return;
+    const { snapName } = name;
+    const usedKeys = new Set(
+      resumed.earlier.usedPackIds.map((packId) => packKey(clusterId, { snapName, packId })),
+    );
+    const leftovers = resumed.stored.filter((key) => !usedKeys.has(key));
+    try {
+      if (leftovers.length > 0) await store.delete(leftovers);
+    } catch (error) {
+      // They lie below a cloudsnap that is visible, and go when it is deleted.
+      const { cloudsnapId } = this;
+      log.warn('cloudsnap.leftovers-stay', { cloudsnapId, reason: messageOf(error) });
+    }
   }
 
   /**
@@ -200,6 +265,7 @@ export class CloudsnapUpload implements CloudsnapWriter {
     const body = encodeTombstone(this.cloudsnapId, clock.nowMs(), cipher.sealing(own));
     await store.put(own, body, { signal });
     this.#state = 'withdrawn';
+    await this.#options.journal?.remove();
     throw new CloudvolError(
       'cloudsnap/parent-missing',
       `the parent ${cloudsnapId} was deleted while ${this.cloudsnapId} was made`,

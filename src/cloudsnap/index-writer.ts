@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import type { ClusterId } from '../base/ids.ts';
 import { encodeIndexPage } from '../format/index-page-codec.ts';
 import type { IndexPage } from '../format/index-page.ts';
 import { INDEX_TARGET_BYTES } from '../format/index-root-codec.ts';
 import type { IndexRoot } from '../format/index-root.ts';
+import { INDEX_OBJECTS_PER_ATTEMPT } from '../format/root-object.ts';
 import { indexKey, pagePlace } from './object-keys.ts';
 import type { RootCipher } from './root-cipher.ts';
 import type { Uploads } from './uploads.ts';
@@ -14,6 +16,8 @@ export interface IndexWriterOptions {
   readonly root: IndexRoot;
   readonly uploads: Uploads;
   readonly cipher: RootCipher;
+  /** Of the upload: its index objects have numbers of their own. */
+  readonly attempt: number;
 }
 
 interface StoredPage {
@@ -49,8 +53,10 @@ export class IndexWriter {
   /** Sends off what has been collected; resolves when its upload has begun. */
   async close(): Promise<void> {
     if (this.#pages.length === 0) return;
-    const { clusterId, snapName, root, uploads } = this.#options;
-    const object = { snapName, number: this.#objects++, lengthBytes: this.#pendingBytes };
+    const { clusterId, snapName, root, uploads, attempt } = this.#options;
+    assert(this.#objects < INDEX_OBJECTS_PER_ATTEMPT, 'no volume has so many pages');
+    const number = attempt * INDEX_OBJECTS_PER_ATTEMPT + this.#objects++;
+    const object = { snapName, number, lengthBytes: this.#pendingBytes };
     let offsetBytes = 0;
     for (const { pageNumber, bytes } of this.#pages) {
       root.set(pageNumber, { object, offsetBytes, lengthBytes: bytes.length });
@@ -59,6 +65,6 @@ export class IndexWriter {
     const body = Buffer.concat(this.#pages.map(({ bytes }) => bytes));
     this.#pages = [];
     this.#pendingBytes = 0;
-    await uploads.start(indexKey(clusterId, object), body);
+    await uploads.start(indexKey(clusterId, object), body, { ifAbsent: attempt > 0 });
   }
 }

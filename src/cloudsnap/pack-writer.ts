@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
 import { frameBytes } from '../format/frame.ts';
 import type { PackRef } from '../format/index-page.ts';
+import { PackRecord, type JournaledFrame } from '../format/pack-record.ts';
 import {
   PACK_HEADER_BYTES,
   PACK_ID_BYTES,
@@ -10,6 +11,7 @@ import {
 } from '../format/pack.ts';
 import { packKey } from './object-keys.ts';
 import type { RootCipher } from './root-cipher.ts';
+import type { UploadJournal } from './upload-journal.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface PackWriterOptions {
@@ -19,6 +21,16 @@ export interface PackWriterOptions {
   readonly blockBytes: number;
   readonly uploads: Uploads;
   readonly cipher: RootCipher;
+  /** Takes what has arrived; undefined where nobody could go on with it. */
+  readonly journal: UploadJournal | undefined;
+  /** A pack is closed when it has grown beyond this. Default: PACK_TARGET_BYTES. */
+  readonly packTargetBytes?: number | undefined;
+}
+
+interface PackInTheMaking {
+  readonly ref: PackRef;
+  readonly bytes: Uint8Array;
+  readonly record: PackRecord;
 }
 
 /**
@@ -29,7 +41,7 @@ export interface PackWriterOptions {
 export class PackWriter {
   readonly #options: PackWriterOptions;
   readonly #spare: Uint8Array[] = [];
-  #pack: { readonly ref: PackRef; readonly bytes: Uint8Array } | undefined;
+  #pack: PackInTheMaking | undefined;
   #length = 0;
   #packs = 0;
 
@@ -44,15 +56,19 @@ export class PackWriter {
 
   /** Whether the pack has to be closed before the next frame. */
   get isFull(): boolean {
-    return this.#length >= PACK_TARGET_BYTES;
+    return this.#length >= (this.#options.packTargetBytes ?? PACK_TARGET_BYTES);
   }
 
   /** Copies the frame; blocks come in ascending order. Not when the pack is full. */
-  append(frame: Uint8Array): { readonly pack: PackRef; readonly offsetBytes: number } {
+  append(
+    frame: Uint8Array,
+    content: Omit<JournaledFrame, 'offsetBytes'>,
+  ): { readonly pack: PackRef; readonly offsetBytes: number } {
     const pack = (this.#pack ??= this.#begin());
     const offsetBytes = this.#length;
     pack.bytes.set(frame, offsetBytes);
     this.#length += frame.length;
+    pack.record.add({ ...content, offsetBytes });
     return { pack: pack.ref, offsetBytes };
   }
 
@@ -63,17 +79,22 @@ export class PackWriter {
     const body = pack.bytes.subarray(0, this.#length);
     this.#pack = undefined;
     this.#length = 0;
-    const { clusterId, uploads } = this.#options;
-    await uploads.start(packKey(clusterId, pack.ref), body, () => this.#spare.push(pack.bytes));
+    const { clusterId, uploads, journal } = this.#options;
+    const { ref, bytes, record } = pack;
+    const packBytes = body.length;
+    await uploads.start(packKey(clusterId, ref), body, {
+      onStored: async () => journal?.append(record.encode(ref.packId, packBytes), packBytes),
+      onSettled: () => this.#spare.push(bytes),
+    });
   }
 
-  #begin(): { readonly ref: PackRef; readonly bytes: Uint8Array } {
+  #begin(): PackInTheMaking {
     const { volumeId, snapName, blockBytes } = this.#options;
     const packId = randomBytes(PACK_ID_BYTES).toString('hex');
     const bytes = this.#spare.pop() ?? new Uint8Array(PACK_TARGET_BYTES + frameBytes(blockBytes));
     bytes.set(encodePackHeader({ packId, volumeId, blockBytes }));
     this.#length = PACK_HEADER_BYTES;
     this.#packs++;
-    return { ref: { snapName, packId }, bytes };
+    return { ref: { snapName, packId }, bytes, record: new PackRecord() };
   }
 }

@@ -13,6 +13,7 @@ import type {
   CloudsnapReader,
   CloudsnapRepository,
   CloudsnapWriter,
+  UploadOptions,
   Manifest,
 } from './cloudsnap-api.ts';
 import { parentKey, withWholeChains } from './chain.ts';
@@ -38,6 +39,8 @@ export interface RepositoryOptions {
    * being assembled.
    */
   readonly uploadsAtOnce?: number;
+  /** Bytes beyond which a pack is closed; for tests with small volumes. */
+  readonly packTargetBytes?: number;
 }
 
 const DEFAULT_UPLOADS_AT_ONCE = 4;
@@ -52,7 +55,7 @@ export async function openRepository(options: RepositoryOptions): Promise<Clouds
 class StoreRepository implements CloudsnapRepository {
   readonly id: string;
   readonly clusterId: ClusterId;
-  readonly #options: Required<RepositoryOptions>;
+  readonly #options: RepositoryOptions & { readonly uploadsAtOnce: number };
   readonly #ciphers: RepositoryCipher;
   readonly #catalog: ManifestCatalog;
   /** One at a time: each also finishes what others have begun. */
@@ -117,8 +120,12 @@ class StoreRepository implements CloudsnapRepository {
     return verifyCloudsnap(deps, cloudsnapId, options, signal);
   }
 
-  begin(plan: CloudsnapPlan, signal: AbortSignal): Promise<CloudsnapWriter> {
-    return beginCloudsnap(this.#parts, plan, signal);
+  begin(
+    plan: CloudsnapPlan,
+    signal: AbortSignal,
+    upload: UploadOptions = {},
+  ): Promise<CloudsnapWriter> {
+    return beginCloudsnap({ ...this.#parts, repositoryId: this.id }, plan, signal, upload);
   }
 
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]> {

@@ -6,6 +6,17 @@ export interface UploadsOptions {
   /** Most objects on their way at once. */
   readonly limit: number;
   readonly signal: AbortSignal;
+  /** Told whenever an object has arrived: a sign of life. */
+  readonly onStored?: (() => void) | undefined;
+}
+
+export interface StartOptions {
+  /** Where the store can: an object that is there already ends the upload. */
+  readonly ifAbsent?: boolean;
+  /** Told when it has arrived, and awaited in its place among the uploads. Never rejects. */
+  readonly onStored?: () => Promise<void>;
+  /** Told at the end, whichever it is. */
+  readonly onSettled?: () => void;
 }
 
 /**
@@ -15,6 +26,7 @@ export interface UploadsOptions {
 export class Uploads {
   readonly #store: ObjectStore;
   readonly #limiter: Limiter;
+  readonly #onStored: UploadsOptions['onStored'];
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #underWay = new Set<Promise<void>>();
@@ -22,8 +34,9 @@ export class Uploads {
   #failure: { readonly reason: unknown } | undefined;
   #storedBytes = 0;
 
-  constructor({ store, limit, signal }: UploadsOptions) {
+  constructor({ store, limit, signal, onStored }: UploadsOptions) {
     this.#store = store;
+    this.#onStored = onStored;
     this.#limiter = new Limiter(limit);
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
@@ -42,12 +55,12 @@ export class Uploads {
    * Resolves when the upload has begun: back pressure, not success.
    * @param body belongs to the upload until `onSettled`.
    */
-  async start(key: string, body: Uint8Array, onSettled?: () => void): Promise<void> {
+  async start(key: string, body: Uint8Array, options: StartOptions = {}): Promise<void> {
     this.throwIfFailed();
     const release = await this.#limiter.acquire(this.#signal);
-    const upload = this.#put(key, body).finally(() => {
+    const upload = this.#put(key, body, options).finally(() => {
       this.#underWay.delete(upload);
-      onSettled?.();
+      options.onSettled?.();
       release();
     });
     this.#underWay.add(upload);
@@ -72,11 +85,14 @@ export class Uploads {
   /**
    * Never rejects: the failure is kept, so that no promise of an upload is left without a listener.
    */
-  async #put(key: string, body: Uint8Array): Promise<void> {
+  async #put(key: string, body: Uint8Array, options: StartOptions): Promise<void> {
     this.#attempted.push(key);
+    const ifAbsent = options.ifAbsent === true && this.#store.capabilities.conditionalPut;
     try {
-      await this.#store.put(key, body, { signal: this.#signal });
+      await this.#store.put(key, body, { ...(ifAbsent && { ifAbsent }), signal: this.#signal });
       this.#storedBytes += body.length;
+      this.#onStored?.();
+      await options.onStored?.();
     } catch (error) {
       this.#failure ??= { reason: error };
       this.#stop.abort(error);

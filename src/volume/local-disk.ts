@@ -178,6 +178,10 @@ export class LocalDisk implements BackupSource, HydrationTarget {
     await this.#chains.recordPending(pending);
   }
 
+  uploadJournalPath(repositoryId: string): string {
+    return this.directory.uploadJournalPath(repositoryId);
+  }
+
   async dropChain(repositoryId: string): Promise<void> {
     await this.#chains.drop(repositoryId);
   }

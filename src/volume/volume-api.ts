@@ -115,6 +115,11 @@ export interface BackupSource {
    * epoch and for an open view.
    */
   recordPendingCommit(pending: PendingCommit): Promise<void>;
+  /**
+   * Where an upload to the repository is written down, so that it can go on after it was cut off;
+   * undefined for a volume that keeps nothing. Lies and goes with the volume's state.
+   */
+  uploadJournalPath(repositoryId: string): string | undefined;
   /** Forgets the tip and the pending commit: the next cloudsnap there is a full one. */
   dropChain(repositoryId: string): Promise<void>;
   /**

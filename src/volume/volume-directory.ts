@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -23,7 +24,8 @@ const LEFTOVER = /^\..*\.tmp$|\.new$|^view-[0-9]+$/;
  * Where a volume lies on this host.
  *
  * - `<state>/volumes/<id>/`: `volume.json`, `data` (the disk, sparse), `delta-<epoch>` (sealed
- *   dirty bits), `present` (durable present bits, only while there is a backing source)
+ *   dirty bits), `present` (durable present bits, only while there is a backing source),
+ *   `uploads/` (journals of cloudsnaps that are not committed yet)
  * - `<live>/<id>/<session>/` on tmpfs: `delta-<epoch>` (active dirty bits), `present`
  */
 export class VolumeDirectory {
@@ -46,6 +48,10 @@ export class VolumeDirectory {
   }
   sidePath(epoch: number): string {
     return join(this.path, `view-${epoch}`);
+  }
+  /** A repository's id is a location, which is no file name. */
+  uploadJournalPath(repositoryId: string): string {
+    return join(this.path, 'uploads', `${hash('sha256', repositoryId, 'hex')}.journal`);
   }
   deltaPath(epoch: number): string {
     return join(this.path, `delta-${epoch}`);

@@ -32,6 +32,7 @@ test.serial('the simulation reaches what it is meant to reach', (t) => {
     'hydrate done',
     'crash in a backup',
     'backup failed',
+    'backup went on',
     'lazy restore',
     'hydrate failed',
     'backup beside another done',

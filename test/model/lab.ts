@@ -21,6 +21,8 @@ export interface LabOptions {
   readonly geometry?: Geometry;
   /** The stores, which outlive every process; one repository in each. Default: one MemoryStore. */
   readonly disks?: readonly ObjectStore[];
+  /** Small packs make several of a small volume. */
+  readonly packTargetBytes?: number;
   /** Puts layers between a process and the store. */
   readonly wrap?: (store: ObjectStore) => ObjectStore;
 }
@@ -48,6 +50,7 @@ export class Lab {
   readonly images = new Map<string, Uint8Array>();
   readonly #clusterId: ClusterId = newClusterId();
   readonly #wrap: (store: ObjectStore) => ObjectStore;
+  readonly #packs: { readonly packTargetBytes?: number };
   onStep: StepHook = () => {};
   volume: ModelVolume;
   repositories: readonly CloudsnapRepository[] = [];
@@ -59,6 +62,8 @@ export class Lab {
   private constructor(options: LabOptions, volume: ModelVolume) {
     this.disks = options.disks ?? [new MemoryStore()];
     this.#wrap = options.wrap ?? ((store) => store);
+    this.#packs =
+      options.packTargetBytes === undefined ? {} : { packTargetBytes: options.packTargetBytes };
     this.volume = volume;
   }
 
@@ -174,6 +179,7 @@ export class Lab {
       clusterId: this.#clusterId,
       log: silentLog,
       clock: this.clock,
+      ...this.#packs,
     });
   }
 

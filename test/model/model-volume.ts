@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { endBlock, type Extent, extentsOf, splitExtent } from '../../src/base/extent.ts';
 import type { VolumeId } from '../../src/base/ids.ts';
 import type { BackingSource, FetchedRun } from '../../src/volume/backing-source.ts';
@@ -11,6 +12,7 @@ import type {
   PlanKind,
   VolumeAttributes,
 } from '../../src/volume/volume-api.ts';
+import { modelStateDirectory } from './model-state-directory.ts';
 import { ModelView } from './model-view.ts';
 
 /** What a disk keeps when the process dies. */
@@ -189,6 +191,11 @@ export class ModelVolume implements BackupSource, HydrationTarget {
     this.#takeStep('recordPendingCommit');
     this.#state.pending.set(pending.repositoryId, pending);
     this.#takeStep('recordPendingCommit done');
+  }
+
+  uploadJournalPath(repositoryId: string): string {
+    const name = repositoryId.replaceAll(/[^a-z0-9]/g, '_');
+    return join(modelStateDirectory(), this.id, `${name}.journal`);
   }
 
   async dropChain(repositoryId: string): Promise<void> {

@@ -14,7 +14,8 @@ export class RecordingTask implements TaskContext {
   }
 
   progress(update: { bytesTotal?: number; bytesDone?: number; cloudsnapId?: string }): void {
-    this.progressed.push(update);
+    // An empty one is a sign of life only.
+    if (Object.keys(update).length > 0) this.progressed.push(update);
   }
 
   note(sentence: string): void {

@@ -17,6 +17,8 @@ export type Tally = Map<string, number>;
 /** Store faults: 5 to 20 % of requests, by seed. */
 const MIN_FAULTS = 0.05;
 const MAX_FAULTS = 0.2;
+/** Eight blocks: a cloudsnap has several packs, and one that is cut off something to go on with. */
+const PACK_BYTES = 8 * 4096;
 /** Few, so that a request fails for good now and then. */
 const STORE_ATTEMPTS = 3;
 /** Steps of a backup within which it is stopped or killed; most have fewer than half as many. */
@@ -60,6 +62,7 @@ class Simulation {
       faults.on ? seeded({ ...request, key: withoutIds(request.key) }) : { kind: 'none' };
     const lab = await Lab.open({
       disks: [new MemoryStore(), new MemoryStore()],
+      packTargetBytes: PACK_BYTES,
       wrap: (store) =>
         new RetryStore(new FaultStore(store, { plan, clock }), {
           clock,
@@ -125,6 +128,7 @@ class Simulation {
       }),
     );
     this.#lab.onStep = () => {};
+    if (made && Number(task.results['reusedBlocks'] ?? 0) > 0) this.#count('backup went on');
     this.#require(volume.openViews === 0, 'a view stayed open');
     return made;
   }
