@@ -15,6 +15,10 @@ cmp=diffutils
 g++=g++
 make=make
 openssl=openssl
+radosgw=radosgw
+ceph-mon=ceph-mon
+ceph-osd=ceph-osd
+ceph=ceph-common
 '
 # Another package run may hold the lock for a while: unattended upgrades on a fresh machine do.
 lock_seconds=300

@@ -14,6 +14,7 @@ const NEEDS = {
   e2fsck: () => tool('e2fsck'),
   losetup: () => tool('losetup'),
   'qemu-img': () => tool('qemu-img'),
+  radosgw: () => tool('radosgw') ?? tool('ceph-mon') ?? tool('ceph-osd'),
   /** FUSE_NOTIFY_RESEND: requests of a killed agent are delivered to the next one. */
   resend: () => kernel(6, 9),
 } as const satisfies Record<string, () => string | undefined>;
@@ -32,13 +33,22 @@ const NO_SKIPS = process.env['CI'] === 'true' || process.env['CLOUDVOL_NO_SKIPS'
  * and its title says what. In CI it fails instead, unless the kernel is to blame.
  */
 export function requires(...needs: readonly Need[]): (title: string, run: Implementation) => void {
-  const missing = needs.find((need) => NEEDS[need]() !== undefined);
+  const missing = missingNeed(needs);
   if (missing === undefined) return (title, run) => test.serial(title, run);
   const reason = NEEDS[missing]() ?? '';
   return (title, run) => {
     if (NO_SKIPS && !EXCUSED.includes(missing)) test.serial(title, (t) => t.fail(reason));
     else test.serial.skip(`${title} (skipped: ${reason})`, run);
   };
+}
+
+/** Whether the host has all of `needs`: for files whose tests come from elsewhere. */
+export function hasAll(...needs: readonly Need[]): boolean {
+  return missingNeed(needs) === undefined;
+}
+
+function missingNeed(needs: readonly Need[]): Need | undefined {
+  return needs.find((need) => NEEDS[need]() !== undefined);
 }
 
 function tool(name: string): string | undefined {

@@ -1,0 +1,112 @@
+import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, ServerProcesses, untilAnswers, type S3Server } from './server.ts';
+
+const FSID = '11111111-1111-4111-8111-111111111111';
+const OSD = '22222222-2222-4222-8222-222222222222';
+const ACCESS_KEY = 'CLOUDVOLTESTKEY';
+const SECRET_KEY = 'secret-of-the-test-user';
+
+export interface RgwOptions {
+  /** PEM file of certificate and key: TLS is spoken at `tlsEndpoint`. */
+  readonly certificate?: string;
+}
+
+export interface RgwServer extends S3Server {
+  /** `host:port` with TLS; empty without a certificate. */
+  readonly tlsEndpoint: string;
+}
+
+/**
+ * A Ceph cluster of one monitor, one OSD in memory and an object gateway, without authentication
+ * among them, on ports of 127.0.0.1.
+ */
+export async function startRgw({ certificate }: RgwOptions = {}): Promise<RgwServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'cloudvol-rgw-'));
+  const processes = await ServerProcesses.open(folder);
+  const [monitor, port, tlsPort] = [await freePort(), await freePort(), await freePort()];
+  const tls = certificate
+    ? ` ssl_endpoint=127.0.0.1:${tlsPort} ssl_certificate=${certificate}`
+    : '';
+  const conf = join(folder, 'ceph.conf');
+  await writeFile(conf, configuration(folder, monitor, `beast endpoint=127.0.0.1:${port}${tls}`));
+  await Promise.all(['mon', 'osd', 'rgw'].map((name) => mkdir(join(folder, name))));
+  try {
+    await startCluster(processes, conf, monitor);
+    const user = ['--uid', 'test', '--display-name', 'test', '--max-buckets', '0'];
+    const keys = ['--access-key', ACCESS_KEY, '--secret-key', SECRET_KEY];
+    await processes.run('radosgw-admin', ['-c', conf, 'user', 'create', ...user, ...keys]);
+    await processes.start('rgw', 'radosgw', ['-c', conf, '-n', 'client.admin', '-f']);
+    await untilAnswers(`http://127.0.0.1:${port}/`, processes);
+  } catch (error) {
+    await processes.stop();
+    throw error;
+  }
+  const endpoint = `127.0.0.1:${port}`;
+  return {
+    endpoint,
+    tlsEndpoint: certificate ? `127.0.0.1:${tlsPort}` : '',
+    accessKey: ACCESS_KEY,
+    secretKey: SECRET_KEY,
+    target: (bucket) => ({
+      provider: 's3',
+      bucket,
+      create: true,
+      endpoints: [endpoint],
+      disableSsl: true,
+      accessKey: ACCESS_KEY,
+      secretKey: SECRET_KEY,
+    }),
+    stop: () => processes.stop(),
+  };
+}
+
+async function startCluster(processes: ServerProcesses, conf: string, monitor: number) {
+  const map = join(processes.folder, 'monmap');
+  const address = `[v2:127.0.0.1:${monitor}]`;
+  await processes.run('monmaptool', ['--create', '--fsid', FSID, '--addv', 'a', address, map]);
+  await processes.run('ceph-mon', ['--mkfs', '-i', 'a', '-c', conf, '--monmap', map]);
+  await processes.start('mon', 'ceph-mon', ['-i', 'a', '-c', conf, '-f']);
+  // Waits for the monitor by itself.
+  await processes.run('ceph', ['-c', conf, 'osd', 'new', OSD]);
+  await processes.run('ceph-osd', ['-i', '0', '-c', conf, '--mkfs', '--osd-uuid', OSD]);
+  await processes.start('osd', 'ceph-osd', ['-i', '0', '-c', conf, '-f']);
+}
+
+function configuration(folder: string, monitor: number, frontends: string): string {
+  return `[global]
+fsid = ${FSID}
+mon host = v2:127.0.0.1:${monitor}
+auth cluster required = none
+auth service required = none
+auth client required = none
+ms mon client mode = crc
+ms mon cluster mode = crc
+ms mon service mode = crc
+public network = 127.0.0.0/8
+cluster network = 127.0.0.0/8
+run dir = ${folder}
+admin socket =
+log file = ${folder}/$name.log
+mon data = ${folder}/mon
+mon cluster log file = ${folder}/cluster.log
+osd data = ${folder}/osd
+osd objectstore = memstore
+memstore device bytes = 4294967296
+osd pool default size = 1
+osd pool default min size = 1
+mon allow pool size one = true
+mon warn on pool no redundancy = false
+osd crush chooseleaf type = 0
+osd pool default pg autoscale mode = off
+osd pool default pg num = 1
+osd pool default pgp num = 1
+mon max pg per osd = 1000
+osd heartbeat grace = 600
+rgw frontends = ${frontends}
+rgw data = ${folder}/rgw
+rgw run sync thread = false
+rgw enable usage log = false
+`;
+}
