@@ -38,6 +38,8 @@ const PACKAGES: readonly PackageRule[] = [
   { name: 'fastify', importers: ['control'], typesAnywhere: true },
   { name: 'typebox', importers: ['control'], typesAnywhere: true },
   { name: '@aws-sdk/client-s3', importers: ['store'] },
+  { name: '@azure/identity', importers: ['store'] },
+  { name: '@azure/storage-blob', importers: ['store'] },
   { name: 'lru-cache', importers: ['cloudsnap', 'restore'] },
 ];
 

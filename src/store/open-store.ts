@@ -78,6 +78,8 @@ async function openBackend(target: StoreTarget, clock: Clock): Promise<ObjectSto
       return DirectoryStore.open({ ...target, clock });
     case 's3':
       return (await import('./s3.ts')).S3Store.open(target, { clock });
+    case 'azure':
+      return (await import('./azure.ts')).AzureStore.open(target, { clock });
     default:
       // A credential that a newer version stored.
       throw unknownProvider(target);

@@ -20,6 +20,24 @@ ceph-mon=ceph-mon
 ceph-osd=ceph-osd
 ceph=ceph-common
 '
+# Servers that are no Debian packages go where test/support/servers/cache-folder.ts looks for them.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/cloudvol-test
+azurite=3.37.0
+
+install_azurite() {
+  folder=$cache/azurite-$azurite
+  [ ! -e "$folder/node_modules/azurite/package.json" ] || return 0
+  echo "test:deps: installing azurite $azurite"
+  # Aside first: what was cut off must not look installed.
+  rm -rf "$folder.part"
+  mkdir -p "$folder.part"
+  npm install --prefix "$folder.part" --no-audit --no-fund --no-save --ignore-scripts \
+    "azurite@$azurite"
+  rm -rf "$folder"
+  mv "$folder.part" "$folder"
+}
+install_azurite
+
 # Another package run may hold the lock for a while: unattended upgrades on a fresh machine do.
 lock_seconds=300
 

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { release } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
+import { cacheFolder } from './servers/cache-folder.ts';
 
 /** What a test may need of the host. Each says what is missing, and undefined when it is there. */
 const NEEDS = {
@@ -15,6 +16,7 @@ const NEEDS = {
   losetup: () => tool('losetup'),
   'qemu-img': () => tool('qemu-img'),
   radosgw: () => tool('radosgw') ?? tool('ceph-mon') ?? tool('ceph-osd'),
+  azurite: () => installed('azurite-3.37.0', 'node_modules/azurite/package.json'),
   /** FUSE_NOTIFY_RESEND: requests of a killed agent are delivered to the next one. */
   resend: () => kernel(6, 9),
 } as const satisfies Record<string, () => string | undefined>;
@@ -55,6 +57,13 @@ function tool(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   const found = folders.some((folder) => canUse(join(folder, name), constants.X_OK));
   return found ? undefined : `${name} is not installed (npm run test:deps)`;
+}
+
+/** A server that test:deps put into the cache folder. */
+function installed(server: string, file: string): string | undefined {
+  return canUse(join(cacheFolder(server), file), constants.R_OK)
+    ? undefined
+    : `${server} is not installed (npm run test:deps)`;
 }
 
 function kernel(major: number, minor: number): string | undefined {
