@@ -40,6 +40,7 @@ const PACKAGES: readonly PackageRule[] = [
   { name: '@aws-sdk/client-s3', importers: ['store'] },
   { name: '@azure/identity', importers: ['store'] },
   { name: '@azure/storage-blob', importers: ['store'] },
+  { name: '@google-cloud/storage', importers: ['store'] },
   { name: 'lru-cache', importers: ['cloudsnap', 'restore'] },
 ];
 

@@ -80,6 +80,8 @@ async function openBackend(target: StoreTarget, clock: Clock): Promise<ObjectSto
       return (await import('./s3.ts')).S3Store.open(target, { clock });
     case 'azure':
       return (await import('./azure.ts')).AzureStore.open(target, { clock });
+    case 'google':
+      return (await import('./google.ts')).GoogleStore.open(target);
     default:
       // A credential that a newer version stored.
       throw unknownProvider(target);

@@ -38,6 +38,22 @@ install_azurite() {
 }
 install_azurite
 
+# Without Go nothing is said here: the tests that need it say so.
+fake_gcs_server=1.56.1
+install_fake_gcs_server() {
+  folder=$cache/fake-gcs-server-$fake_gcs_server
+  [ ! -x "$folder/fake-gcs-server" ] || return 0
+  PATH=$PATH:/usr/local/go/bin
+  command -v go >/dev/null 2>&1 || return 0
+  echo "test:deps: building fake-gcs-server $fake_gcs_server"
+  mkdir -p "$folder.part"
+  GOBIN=$folder.part CGO_ENABLED=0 \
+    go install "github.com/fsouza/fake-gcs-server@v$fake_gcs_server"
+  rm -rf "$folder"
+  mv "$folder.part" "$folder"
+}
+install_fake_gcs_server
+
 # Another package run may hold the lock for a while: unattended upgrades on a fresh machine do.
 lock_seconds=300
 

@@ -17,6 +17,7 @@ const NEEDS = {
   'qemu-img': () => tool('qemu-img'),
   radosgw: () => tool('radosgw') ?? tool('ceph-mon') ?? tool('ceph-osd'),
   azurite: () => installed('azurite-3.37.0', 'node_modules/azurite/package.json'),
+  'fake-gcs-server': () => installed('fake-gcs-server-1.56.1', 'fake-gcs-server'),
   /** FUSE_NOTIFY_RESEND: requests of a killed agent are delivered to the next one. */
   resend: () => kernel(6, 9),
 } as const satisfies Record<string, () => string | undefined>;
