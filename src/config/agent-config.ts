@@ -20,18 +20,30 @@ export interface AgentConfig {
    */
   readonly liveDir: string;
   readonly logLevel: LogLevel;
+  /** A backup or restore that makes no progress for so long is ended; 0: never. */
+  readonly stallLimitMs: number;
   /** File with the passphrase of the secret store, for a start without anybody who logs in. */
   readonly secretsPassphraseFile?: string;
 }
 
 interface Setting {
-  readonly flag: 'state-dir' | 'runtime-dir' | 'log-level' | 'secrets-passphrase-file';
+  readonly flag:
+    | 'state-dir'
+    | 'runtime-dir'
+    | 'log-level'
+    | 'stall-limit'
+    | 'secrets-passphrase-file';
   readonly env: string;
   readonly value: string;
   readonly about: string;
 }
 
 const DEFAULT_STATE_DIR = '/var/lib/cloudvol';
+/** "Stalled task aborted after 10 minutes": longer than the retries of any store take. */
+const DEFAULT_STALL_LIMIT = '10m';
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+/** A timer takes no more than 2^31 ms. */
+const MAX_STALL_LIMIT_MS = 7 * 24 * 3_600_000;
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 const SETTINGS: readonly Setting[] = [
@@ -48,6 +60,12 @@ const SETTINGS: readonly Setting[] = [
     about: 'agent.sock, and volumes/<name> for each attached volume',
   },
   { flag: 'log-level', env: 'CLOUDVOL_LOG_LEVEL', value: 'info', about: LOG_LEVELS.join(', ') },
+  {
+    flag: 'stall-limit',
+    env: 'CLOUDVOL_STALL_LIMIT',
+    value: DEFAULT_STALL_LIMIT,
+    about: 'ends a backup or restore without progress: 30s, 10m, 2h; 0: never',
+  },
   {
     flag: 'secrets-passphrase-file',
     env: 'CLOUDVOL_SECRETS_PASSPHRASE_FILE',
@@ -95,7 +113,11 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
   if (stateDir === runtimeDir) problems.push('--state-dir and --runtime-dir must differ');
   const logLevel = LOG_LEVELS.find((level) => level === value('log-level', 'info'));
   if (!logLevel) problems.push(`--log-level must be one of ${LOG_LEVELS.join(', ')}`);
-  if (problems.length > 0 || !logLevel) throw invalid(problems);
+  const stallLimitMs = parseDurationMs(value('stall-limit', DEFAULT_STALL_LIMIT));
+  if (stallLimitMs === undefined) {
+    problems.push('--stall-limit must be a time of up to a week such as 30s, 10m or 2h, or 0');
+  }
+  if (problems.length > 0 || stallLimitMs === undefined || !logLevel) throw invalid(problems);
   const liveDir = join(runtimeDir, 'live');
   const passphraseFile =
     value('secrets-passphrase-file', '') || systemdCredential(env['CREDENTIALS_DIRECTORY']);
@@ -105,8 +127,17 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
     liveDir,
     socketPath,
     logLevel,
+    stallLimitMs,
     ...(passphraseFile !== undefined && { secretsPassphraseFile: resolve(passphraseFile) }),
   };
+}
+
+/** undefined for what is no such time. */
+function parseDurationMs(text: string): number | undefined {
+  if (text === '0') return 0;
+  const [, count = '', unit = ''] = /^([1-9][0-9]{0,6})([smh])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNIT_MS[unit] ?? 0);
+  return ms > 0 && ms <= MAX_STALL_LIMIT_MS ? ms : undefined;
 }
 
 /** Where systemd puts what `LoadCredential=cloudvol-secrets:…` names: systemd.exec(5). */

@@ -123,6 +123,8 @@ export interface Domain {
 export interface Surroundings {
   readonly clock: Clock;
   readonly log: Log;
+  /** How long a backup or restore may make no progress; 0: for ever. */
+  readonly stallLimitMs: number;
   /** Name of this host, as the NODE column shows it. */
   readonly node: string;
 }

@@ -182,7 +182,8 @@ function buildServices(
   const { credentials, clusterId } = database;
   const { recipes } = domain;
   const started = new Date(clock.nowMs()).toISOString();
-  const surroundings = { clock, log, node };
+  const { stallLimitMs } = config;
+  const surroundings = { clock, log, node, stallLimitMs };
   const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
   const serial = new SerialByKey();
   return {

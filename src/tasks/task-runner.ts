@@ -88,7 +88,7 @@ export class TaskRunner {
         ...record,
         state: 'Failed',
         endedMs: options.clock.nowMs(),
-        info: [...record.info, 'the agent was stopped before the task ended'],
+        info: [...record.info, ...cutOffSentences(record)],
         result: { ...record.result, errorCode: 'task/interrupted' },
       });
     }
@@ -276,6 +276,12 @@ export class TaskRunner {
       this.#log.error('task.not-recorded', { id: entry.record.id, error });
     }
   }
+}
+
+function cutOffSentences({ kind }: TaskRecord): string[] {
+  const cutOff = 'the agent was stopped before the task ended';
+  if (kind !== 'Backup') return [cutOff];
+  return [cutOff, 'the next backup of the volume goes on with what had been uploaded'];
 }
 
 function namesOf({ id, kind, volumeId, cloudsnapId }: TaskRecord): Record<string, string> {

@@ -11,6 +11,7 @@ test('without flags and environment the agent uses the directories of the system
     liveDir: '/run/cloudvol/live',
     socketPath: '/run/cloudvol/agent.sock',
     logLevel: 'info',
+    stallLimitMs: 600_000,
   });
 });
 
@@ -60,4 +61,12 @@ test('a command finds the socket by flag, then environment, then runtime directo
   t.is(clientSocketPath(undefined, env), '/env.sock');
   t.is(clientSocketPath(undefined, { CLOUDVOL_RUNTIME_DIR: '/env/run' }), '/env/run/agent.sock');
   t.is(clientSocketPath(undefined, {}), '/run/cloudvol/agent.sock');
+});
+
+test('the limit of a stalled task is a time with a unit, or none', (t) => {
+  const limitOf = (text: string) => parseAgentConfig(['--stall-limit', text], {}).stallLimitMs;
+  t.deepEqual(['0', '30s', '10m', '2h'].map(limitOf), [0, 30_000, 600_000, 7_200_000]);
+  for (const text of ['10', '-1m', '1.5h', '1d', '0s', '169h', 'ten']) {
+    t.throws(() => limitOf(text), { code: 'config/invalid' }, text);
+  }
 });

@@ -183,7 +183,10 @@ test('history survives a restart; what was unfinished then has failed', async (t
     [active.id, 'Failed'],
     [queued.id, 'Failed'],
   ]);
-  t.deepEqual(opened.runner.find(active.id).info, ['the agent was stopped before the task ended']);
+  t.deepEqual(opened.runner.find(active.id).info, [
+    'the agent was stopped before the task ended',
+    'the next backup of the volume goes on with what had been uploaded',
+  ]);
   after.close();
 });
 

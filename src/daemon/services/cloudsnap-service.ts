@@ -5,6 +5,7 @@ import type { Handlers } from '../../control/server.ts';
 import type { CloudsnapView } from '../../control/schemas.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
+import { withStallLimit } from '../../tasks/with-stall-limit.ts';
 import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
 import { cloudsnapView, taskView, unfinishedView } from './views.ts';
 
@@ -28,6 +29,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
 
   readonly backup: Handlers['backup'] = async (input) => {
     const { volumes, credentials, repositories, recipes, tasks, clock, log } = this.#deps;
+    const stall = { limitMs: this.#deps.stallLimitMs, clock };
     const source = volumes.find(input.volume);
     const { name } = source.attributes;
     refuseWhileRestoring(tasks, source.id, name);
@@ -52,7 +54,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         lane: chainLane(source.id),
       },
       async (context) => {
-        await recipes.runBackup(request, context);
+        await withStallLimit(context, stall, (watched) => recipes.runBackup(request, watched));
       },
     );
     return taskView(task, this.#deps);

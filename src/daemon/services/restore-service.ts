@@ -7,6 +7,7 @@ import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
 import type { Credential } from '../../secrets/credential.ts';
 import type { TaskContext, TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
+import { withStallLimit } from '../../tasks/with-stall-limit.ts';
 import type { BackingSource } from '../../volume/backing-source.ts';
 import type {
   ManagedVolume,
@@ -168,8 +169,11 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
   }
 
   async #fill(volume: ManagedVolume, source: BackingSource, task: TaskContext): Promise<void> {
+    const { recipes, clock, stallLimitMs: limitMs } = this.#deps;
     try {
-      await this.#deps.recipes.hydrate(volume, source, task);
+      await withStallLimit(task, { limitMs, clock }, (watched) =>
+        recipes.hydrate(volume, source, watched),
+      );
     } catch (error) {
       await this.#discard(volume);
       throw error;
