@@ -1,0 +1,76 @@
+import { generateKeyPairSync } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { GoogleStore } from '../../../src/store/google.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import type { GoogleTarget } from '../../../src/store/store-target.ts';
+import { serviceAccountKey, startOwnGcs, type AnswerBody } from '../../support/servers/own-gcs.ts';
+
+async function start(t: ExecutionContext, answerBody: AnswerBody): Promise<GoogleTarget> {
+  const server = await startOwnGcs(answerBody);
+  t.teardown(() => server.stop());
+  const { endpoint, jsonKey } = server;
+  return { provider: 'google', bucket: 'box', endpoint, jsonKey };
+}
+
+const whole: AnswerBody = (_, response) => response.end('12345');
+
+test('the key of a service account signs the requests; another key is one sentence', async (t) => {
+  const target = await start(t, whole);
+  const store = await GoogleStore.open(target);
+  t.is(Buffer.from(await store.get('a')).toString(), '12345');
+  await store.close();
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const jsonKey = serviceAccountKey(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  await t.throwsAsync(GoogleStore.open({ ...target, jsonKey }), {
+    code: 'store/denied',
+    message: `cannot open bucket box at ${target.endpoint}: it refuses the credentials`,
+  });
+});
+
+test('a body that breaks off is corrupt, and whole when it is asked for again', async (t) => {
+  let requests = 0;
+  const target = await start(t, (request, response) => {
+    if (++requests === 2) return whole(request, response);
+    response.writeHead(200, { 'content-length': '5' });
+    response.write('123', () => response.destroy());
+  });
+  const bare = await GoogleStore.open(target);
+  await t.throwsAsync(bare.get('a'), { code: 'store/corrupt' });
+  await bare.close();
+  t.is(requests, 1, 'nothing below retries');
+  const store = await openStore(target);
+  t.is((await store.get('a')).length, 5);
+  await store.close();
+});
+
+test('a store that is busy is asked again by the retry layer only', async (t) => {
+  let requests = 0;
+  const target = await start(t, (request, response) => {
+    if (++requests % 2 === 0) return whole(request, response);
+    response.writeHead(503).end();
+  });
+  const bare = await GoogleStore.open(target);
+  await t.throwsAsync(bare.get('a'), { code: 'store/unavailable' });
+  await bare.close();
+  t.is(requests, 1);
+  requests = 0;
+  const store = await openStore(target);
+  t.is((await store.get('a')).length, 5);
+  t.is(requests, 2);
+  await store.close();
+});
+
+test('an abort ends a call that hangs with its own reason, before the answer and in it', async (t) => {
+  for (const begun of [false, true]) {
+    const controller = new AbortController();
+    const reason = new Error('stopped');
+    const target = await start(t, (_, response) => {
+      if (begun) response.writeHead(200, { 'content-length': '5' }).write('12');
+      controller.abort(reason);
+    });
+    const store = await GoogleStore.open(target);
+    const get = store.get('a', { signal: controller.signal });
+    t.is(await t.throwsAsync(get), reason);
+    await store.close();
+  }
+});
