@@ -60,7 +60,7 @@ test('a store that is busy is asked again by the retry layer only', async (t) =>
   await store.close();
 });
 
-test('an abort ends a call that hangs with its own reason, before the answer and in it', async (t) => {
+test('an abort ends a call that hangs with its own reason, also within the answer', async (t) => {
   for (const begun of [false, true]) {
     const controller = new AbortController();
     const reason = new Error('stopped');
