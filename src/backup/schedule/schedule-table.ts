@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+
+import { CloudvolError } from '../../base/errors.ts';
+import type { Sqlite, SqlRow } from '../../base/sqlite.ts';
+import type { Schedule, ScheduleId, SchedulePlan, ScheduleRun } from './schedule.ts';
+import type { ScheduleRule } from './schedule-rule.ts';
+
+/** A migration of the agent's database. */
+export const SCHEDULE_TABLE_SQL = `
+  CREATE TABLE schedule (
+    id TEXT PRIMARY KEY,
+    volume_id TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    max_cloudsnaps INTEGER NOT NULL,
+    retention_days INTEGER,
+    full INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    handled_ms INTEGER NOT NULL,
+    last_run TEXT
+  ) STRICT;
+`;
+
+/** The schedules of this host: durable when a call returns. */
+export class ScheduleTable {
+  readonly #database: Sqlite;
+
+  constructor(database: Sqlite) {
+    this.#database = database;
+  }
+
+  insert(volumeId: string, plan: SchedulePlan, nowMs: number): Schedule {
+    const schedule: Schedule = {
+      ...plan,
+      id: randomUUID() as ScheduleId,
+      volumeId,
+      createdMs: nowMs,
+      handledMs: nowMs,
+      lastRun: null,
+    };
+    this.#database.run(
+      `INSERT INTO schedule (id, volume_id, credential_id, rules, max_cloudsnaps, retention_days,
+         full, created_ms, handled_ms, last_run)
+       VALUES (:id, :volume_id, :credential_id, :rules, :max_cloudsnaps, :retention_days,
+         :full, :created_ms, :handled_ms, NULL)`,
+      {
+        ...planRow(plan),
+        id: schedule.id,
+        volume_id: volumeId,
+        created_ms: nowMs,
+        handled_ms: nowMs,
+      },
+    );
+    return schedule;
+  }
+
+  /** Changes what the user said. Its times count from now on: none of before is made up for. */
+  update(id: ScheduleId, plan: SchedulePlan, nowMs: number): void {
+    this.#database.run(
+      `UPDATE schedule SET credential_id = :credential_id, rules = :rules,
+         max_cloudsnaps = :max_cloudsnaps, retention_days = :retention_days, full = :full,
+         handled_ms = :handled_ms
+       WHERE id = :id`,
+      { ...planRow(plan), id, handled_ms: nowMs },
+    );
+  }
+
+  setHandled(id: ScheduleId, handledMs: number): void {
+    this.#database.run('UPDATE schedule SET handled_ms = :handled_ms WHERE id = :id', {
+      id,
+      handled_ms: handledMs,
+    });
+  }
+
+  setLastRun(id: ScheduleId, run: ScheduleRun): void {
+    this.#database.run('UPDATE schedule SET last_run = :last_run WHERE id = :id', {
+      id,
+      last_run: JSON.stringify(run),
+    });
+  }
+
+  /** In the order of creation. */
+  list(): Schedule[] {
+    return this.#database.all('SELECT * FROM schedule ORDER BY rowid').map(fromRow);
+  }
+
+  /** @throws CloudvolError `schedule/not-found` */
+  find(id: string): Schedule {
+    const row = this.#database.get('SELECT * FROM schedule WHERE id = :id', { id });
+    if (row) return fromRow(row);
+    throw new CloudvolError('schedule/not-found', `there is no schedule ${JSON.stringify(id)}`, {
+      hint: 'cloudvol cloudsnap schedules list shows them',
+    });
+  }
+
+  delete(id: ScheduleId): void {
+    this.#database.run('DELETE FROM schedule WHERE id = :id', { id });
+  }
+
+  deleteOfVolume(volumeId: string): void {
+    this.#database.run('DELETE FROM schedule WHERE volume_id = :volumeId', { volumeId });
+  }
+}
+
+function planRow(plan: SchedulePlan): SqlRow {
+  return {
+    credential_id: plan.credentialId,
+    rules: JSON.stringify(plan.rules),
+    max_cloudsnaps: plan.maxCloudsnaps,
+    retention_days: plan.retentionDays,
+    full: Number(plan.full),
+  };
+}
+
+function fromRow(row: Record<string, unknown>): Schedule {
+  const days = row['retention_days'];
+  const lastRun = row['last_run'] as string | null;
+  return {
+    id: String(row['id']) as ScheduleId,
+    volumeId: String(row['volume_id']),
+    credentialId: String(row['credential_id']),
+    rules: JSON.parse(String(row['rules'])) as ScheduleRule[],
+    maxCloudsnaps: Number(row['max_cloudsnaps']),
+    retentionDays: days === null ? null : Number(days),
+    full: row['full'] === 1,
+    createdMs: Number(row['created_ms']),
+    handledMs: Number(row['handled_ms']),
+    lastRun: lastRun === null ? null : (JSON.parse(lastRun) as ScheduleRun),
+  };
+}
