@@ -4,7 +4,7 @@
  * SDK's REST gateway where it has them.
  */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /**
    * `:word` takes the input of that name, percent-encoded; all other inputs travel in the JSON
    * body.
@@ -24,6 +24,7 @@ const SLOW_MS = 600_000;
 
 const get = (path: string, deadlineMs = QUICK_MS) => ({ method: 'GET', path, deadlineMs }) as const;
 const post = (path: string, deadlineMs: number) => ({ method: 'POST', path, deadlineMs }) as const;
+const put = (path: string, deadlineMs: number) => ({ method: 'PUT', path, deadlineMs }) as const;
 const del = (path: string) => ({ method: 'DELETE', path, deadlineMs: SLOW_MS }) as const;
 
 export const ROUTES = {
@@ -54,6 +55,10 @@ export const ROUTES = {
   inspectTask: get('/v1/cloudbackups/status/:task'),
   waitForTask: post('/v1/cloudbackups/wait', QUICK_MS),
   stopTask: post('/v1/cloudbackups/statechange', QUICK_MS),
+  createSchedule: post('/v1/cloudbackups/schedules', QUICK_MS),
+  updateSchedule: put('/v1/cloudbackups/schedules/:schedule', QUICK_MS),
+  listSchedules: post('/v1/cloudbackups/schedules/enumerate', QUICK_MS),
+  deleteSchedule: del('/v1/cloudbackups/schedules/:schedule'),
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;

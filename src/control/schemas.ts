@@ -125,6 +125,60 @@ export const taskView = closed({
   result: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String()])),
 });
 
+const scheduleKind = () =>
+  Type.Union([
+    Type.Literal('Periodic'),
+    Type.Literal('Daily'),
+    Type.Literal('Weekly'),
+    Type.Literal('Monthly'),
+  ]);
+const scheduleRules = () =>
+  Type.Array(
+    closed({
+      kind: scheduleKind(),
+      at: Type.String({
+        maxLength: MAX_TEXT,
+        description: 'UTC: minutes, hh:mm, weekday@hh:mm, day@hh:mm',
+      }),
+    }),
+  );
+/** What may be said of a schedule, at first and later. */
+const schedulePlan = {
+  credential: Type.Optional(reference()),
+  rules: Type.Optional(scheduleRules()),
+  max: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      description: 'cloudsnaps kept, and those from a full to the next',
+    }),
+  ),
+  retentionDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
+  full: Type.Optional(Type.Boolean()),
+};
+
+export const scheduleView = closed({
+  id: Type.String(),
+  volumeId: Type.String(),
+  volumeName: orNull(Type.String({ description: 'null when the volume is gone' })),
+  credentialId: Type.String(),
+  rules: scheduleRules(),
+  max: count(),
+  retentionDays: orNull(count()),
+  full: Type.Boolean(),
+  created: time(),
+  nextRun: time(),
+  lastRun: orNull(
+    closed({
+      kind: scheduleKind(),
+      due: time(),
+      started: time(),
+      taskId: orNull(Type.String()),
+      failure: orNull(Type.String({ description: 'why no backup was started' })),
+    }),
+  ),
+});
+
 const nothing = closed({});
 const volumeInput = closed({ volume: reference() });
 
@@ -283,6 +337,19 @@ export const CALLS = {
     output: taskView,
   },
   stopTask: { input: closed({ task: reference() }), output: taskView },
+  createSchedule: {
+    input: closed({ volume: reference(), ...schedulePlan }),
+    output: scheduleView,
+  },
+  updateSchedule: {
+    input: closed({ schedule: reference(), ...schedulePlan }),
+    output: scheduleView,
+  },
+  listSchedules: {
+    input: closed({ volume: Type.Optional(reference()) }),
+    output: Type.Array(scheduleView),
+  },
+  deleteSchedule: { input: closed({ schedule: reference() }), output: nothing },
 } as const satisfies Record<RouteName, Call>;
 
 export type Api = {
@@ -295,4 +362,5 @@ export type Api = {
 export type VolumeView = Static<typeof volumeView>;
 export type CredentialView = Static<typeof credentialView>;
 export type CloudsnapView = Static<typeof cloudsnapView>;
+export type ScheduleView = Static<typeof scheduleView>;
 export type TaskView = Static<typeof taskView>;

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 
+import { SCHEDULE_TABLE_SQL, ScheduleTable } from '../backup/schedule/schedule-table.ts';
 import type { Clock } from '../base/clock.ts';
 import { newClusterId, newCredentialId, type ClusterId } from '../base/ids.ts';
 import { Sqlite } from '../base/sqlite.ts';
@@ -20,6 +21,7 @@ const IDENTITY_TABLE_SQL = `
 const MIGRATIONS = [
   `${IDENTITY_TABLE_SQL}; ${CREDENTIAL_TABLE_SQL}; ${TASK_TABLE_SQL}`,
   `${CREDENTIAL_SECRETS_SQL}; ${SECRET_TABLES_SQL}`,
+  SCHEDULE_TABLE_SQL,
 ];
 
 /** Readable by the agent's user only, whoever may enter its directory. */
@@ -34,6 +36,7 @@ export interface AgentDatabase {
   readonly credentials: CredentialRegistry;
   readonly secrets: EmbeddedSecretStore;
   readonly tasks: TaskTable;
+  readonly schedules: ScheduleTable;
   close(): void;
 }
 
@@ -57,7 +60,8 @@ export function openAgentDatabase(
       secrets.logout();
       database.close();
     };
-    return { clusterId, credentials, secrets, tasks: new TaskTable(database), close };
+    const [tasks, schedules] = [new TaskTable(database), new ScheduleTable(database)];
+    return { clusterId, credentials, secrets, tasks, schedules, close };
   } catch (error) {
     database.close();
     throw error;

@@ -2,6 +2,7 @@ import type { Handlers } from '../control/server.ts';
 import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
 import type { RestoreService } from './services/restore-service.ts';
+import type { ScheduleService } from './services/schedule-service.ts';
 import type { SecretsService } from './services/secrets-service.ts';
 import type { TaskService } from './services/task-service.ts';
 import type { VolumeService } from './services/volume-service.ts';
@@ -13,12 +14,14 @@ export interface Services {
   readonly secrets: SecretsService;
   readonly cloudsnaps: CloudsnapService;
   readonly restores: RestoreService;
+  readonly schedules: ScheduleService;
   readonly tasks: TaskService;
 }
 
 /** Which service answers which call. */
 export function handlersOf(services: Services): Handlers {
-  const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, tasks } = services;
+  const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, schedules, tasks } =
+    services;
   return {
     inspectAgent,
     createVolume: volumes.createVolume,
@@ -43,5 +46,9 @@ export function handlersOf(services: Services): Handlers {
     inspectTask: tasks.inspectTask,
     waitForTask: tasks.waitForTask,
     stopTask: tasks.stopTask,
+    createSchedule: schedules.createSchedule,
+    updateSchedule: schedules.updateSchedule,
+    listSchedules: schedules.listSchedules,
+    deleteSchedule: schedules.deleteSchedule,
   };
 }

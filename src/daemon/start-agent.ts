@@ -19,6 +19,7 @@ import { SerialByKey } from './serial-by-key.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
 import { RestoreService } from './services/restore-service.ts';
+import { ScheduleService } from './services/schedule-service.ts';
 import { SecretsService } from './services/secrets-service.ts';
 import { TaskService } from './services/task-service.ts';
 import { VolumeService } from './services/volume-service.ts';
@@ -165,6 +166,8 @@ async function serve(
     handlers: handlersOf(services),
     log,
   });
+  services.schedules.start();
+  stack.defer(() => services.schedules.close());
   stack.defer(async () => {
     // Those who wait for a task are answered now; calls that are at work are waited for.
     stopping.abort();
@@ -179,13 +182,14 @@ function buildServices(
   stopping: AbortSignal,
 ): Services {
   const node = hostname();
-  const { credentials, clusterId } = database;
+  const { credentials, clusterId, schedules } = database;
   const { recipes } = domain;
   const started = new Date(clock.nowMs()).toISOString();
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };
   const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
   const serial = new SerialByKey();
+  const cloudsnaps = new CloudsnapService(shared);
   return {
     inspectAgent: () => ({
       version: packageVersion(),
@@ -196,11 +200,19 @@ function buildServices(
       runtimeDir: config.runtimeDir,
       started,
     }),
-    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial }),
-    credentials: new CredentialService({ credentials, vault, repositories, volumes, tasks }),
+    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial, schedules }),
+    credentials: new CredentialService({
+      credentials,
+      vault,
+      repositories,
+      volumes,
+      tasks,
+      schedules,
+    }),
     secrets: new SecretsService({ secrets: database.secrets, repositories, log }),
-    cloudsnaps: new CloudsnapService(shared),
+    cloudsnaps,
     restores: new RestoreService({ ...shared, serial }),
+    schedules: new ScheduleService({ ...shared, table: schedules, cloudsnaps }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),
   };
 }

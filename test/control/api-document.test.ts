@@ -8,7 +8,9 @@ import { CALLS } from '../../src/control/schemas.ts';
 
 test('docs/API.md lists every call with its path and inputs', (t) => {
   const document = readFileSync(join(import.meta.dirname, '../../docs/API.md'), 'utf8');
-  const rows = document.split('\n').filter((line) => /^\| \w+ \| (GET|POST|DELETE) /.test(line));
+  const rows = document
+    .split('\n')
+    .filter((line) => /^\| \w+ \| (GET|POST|PUT|DELETE) /.test(line));
   const expected = (Object.keys(ROUTES) as RouteName[]).map((name) => {
     const { method, path } = ROUTES[name];
     const { properties, required = [] } = CALLS[name].input as {

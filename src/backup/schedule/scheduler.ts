@@ -1,7 +1,8 @@
+import { abortable } from '../../base/abortable.ts';
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { CloudvolError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Schedule } from './schedule.ts';
+import type { Schedule, ScheduleId, ScheduleRun } from './schedule.ts';
 import { latestDue, nextDue, type ScheduleKind } from './schedule-rule.ts';
 import type { ScheduleTable } from './schedule-table.ts';
 
@@ -44,6 +45,8 @@ export class Scheduler {
   readonly #closing = new AbortController();
   #wake = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** Backups that are being started: a store that does not answer holds up its own only. */
+  readonly #starting = new Set<Promise<void>>();
 
   private constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -60,11 +63,12 @@ export class Scheduler {
     this.#wake.abort();
   }
 
-  /** Starts nothing more; resolves when nothing is being started. */
+  /** Starts nothing more, and waits for no start that is under way. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(new CloudvolError('agent/stopping', 'the agent was shut down'));
     this.#wake.abort();
     await this.#running;
+    await Promise.all(this.#starting);
   }
 
   async #run(): Promise<void> {
@@ -73,7 +77,7 @@ export class Scheduler {
       this.#wake = new AbortController();
       let sleepMs = MAX_SLEEP_MS;
       try {
-        sleepMs = await this.#turn();
+        sleepMs = this.#turn();
       } catch (error) {
         // A database that cannot be read or written now may be so at the next turn.
         log.error('schedule.turn-failed', { error });
@@ -84,18 +88,18 @@ export class Scheduler {
   }
 
   /** Starts what is due. @returns how long nothing will be, at most MAX_SLEEP_MS. */
-  async #turn(): Promise<number> {
+  #turn(): number {
     const { table, clock } = this.#options;
     for (const schedule of table.list()) {
       if (this.#closing.signal.aborted) return 0;
-      await this.#see(schedule, clock.nowMs());
+      this.#see(schedule, clock.nowMs());
     }
     const nowMs = clock.nowMs();
     const waits = table.list().map((schedule) => nextRunMs(schedule) - nowMs);
     return Math.max(0, Math.min(MAX_SLEEP_MS, ...waits));
   }
 
-  async #see(schedule: Schedule, nowMs: number): Promise<void> {
+  #see(schedule: Schedule, nowMs: number): void {
     const { table, log } = this.#options;
     if (schedule.handledMs > nowMs + SET_BACK_MS) {
       log.warn('schedule.clock-set-back', { scheduleId: schedule.id, nowMs });
@@ -105,22 +109,35 @@ export class Scheduler {
     const due = dueOf(schedule, nowMs);
     if (!due) return;
     table.setHandled(schedule.id, nowMs);
-    const { kind, dueMs } = due;
+    const starting = this.#start(schedule, due, nowMs).finally(() => {
+      this.#starting.delete(starting);
+    });
+    this.#starting.add(starting);
+  }
+
+  /** Never rejects: the next time may be better; that this one was missed is on record. */
+  async #start(schedule: Schedule, { kind, dueMs }: Due, nowMs: number): Promise<void> {
+    const { table, log, start } = this.#options;
     const { id, volumeId } = schedule;
     const names = { scheduleId: id, volumeId, kind, due: new Date(dueMs).toISOString() };
     if (nowMs - dueMs > LATE_MS) log.warn('schedule.made-up-for', names);
-    const ended = await this.#start(schedule, kind);
-    table.setLastRun(id, { kind, dueMs, startedMs: nowMs, ...ended });
-    if (ended.failure === null) log.info('schedule.started', { ...names, taskId: ended.taskId });
-    else log.error('schedule.missed', { ...names, reason: ended.failure });
+    const run = { kind, dueMs, startedMs: nowMs };
+    try {
+      const taskId = await abortable(start(schedule, kind), this.#closing.signal);
+      table.setLastRun(id, { ...run, taskId, failure: null });
+      log.info('schedule.started', { ...names, taskId });
+    } catch (error) {
+      log.error('schedule.missed', { ...names, error });
+      this.#recordFailure(id, { ...run, taskId: null, failure: messageOf(error) });
+    }
   }
 
-  async #start(schedule: Schedule, kind: ScheduleKind) {
+  #recordFailure(id: ScheduleId, run: ScheduleRun): void {
     try {
-      return { taskId: await this.#options.start(schedule, kind), failure: null };
+      this.#options.table.setLastRun(id, run);
     } catch (error) {
-      // The next time may be better; that this one was missed is on record.
-      return { taskId: null, failure: messageOf(error) };
+      // The log has said it already.
+      this.#options.log.error('schedule.not-recorded', { scheduleId: id, error });
     }
   }
 }

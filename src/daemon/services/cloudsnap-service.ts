@@ -1,9 +1,14 @@
 import { DEFAULT_FREQUENCY } from '../../backup/plan-backup.ts';
 import { CloudvolError } from '../../base/errors.ts';
-import type { CloudsnapEntry, CloudsnapRepository } from '../../cloudsnap/cloudsnap-api.ts';
+import type {
+  CloudsnapEntry,
+  CloudsnapRepository,
+  CloudsnapType,
+} from '../../cloudsnap/cloudsnap-api.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CloudsnapView } from '../../control/schemas.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
+import type { TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import { withStallLimit } from '../../tasks/with-stall-limit.ts';
 import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
@@ -11,6 +16,14 @@ import { cloudsnapView, taskView, unfinishedView } from './views.ts';
 
 type CloudsnapCalls = 'backup' | 'listCloudsnaps' | 'deleteCloudsnap';
 type ListInput = Parameters<Handlers['listCloudsnaps']>[0];
+
+export interface BackupInput {
+  readonly volume: string;
+  readonly credential: string | undefined;
+  readonly type: CloudsnapType;
+  readonly full: boolean;
+  readonly frequency: number;
+}
 
 export interface CloudsnapServiceDeps extends Surroundings {
   readonly volumes: ManagedVolumes;
@@ -27,7 +40,20 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     this.#deps = deps;
   }
 
-  readonly backup: Handlers['backup'] = async (input) => {
+  readonly backup: Handlers['backup'] = async (input) =>
+    taskView(
+      await this.startBackup({
+        volume: input.volume,
+        credential: input.credential,
+        type: 'Manual',
+        full: input.full ?? false,
+        frequency: input.frequency ?? DEFAULT_FREQUENCY,
+      }),
+      this.#deps,
+    );
+
+  /** Queues a backup, also for the schedules. */
+  async startBackup(input: BackupInput): Promise<TaskRecord> {
     const { volumes, credentials, repositories, recipes, tasks, clock, log } = this.#deps;
     const stall = { limitMs: this.#deps.stallLimitMs, clock };
     const source = volumes.find(input.volume);
@@ -38,27 +64,27 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     const request = {
       source,
       repository,
-      type: 'Manual',
-      full: input.full ?? false,
-      frequency: input.frequency ?? DEFAULT_FREQUENCY,
+      type: input.type,
+      full: input.full,
+      frequency: input.frequency,
       consistency: 'crash',
       clock,
       log,
     } as const;
-    const task = tasks.submit(
+    return tasks.submit(
       {
         kind: 'Backup',
         volumeId: source.id,
         volumeName: name,
         credentialId: credential.id,
         lane: chainLane(source.id),
+        result: { type: input.type },
       },
       async (context) => {
         await withStallLimit(context, stall, (watched) => recipes.runBackup(request, watched));
       },
     );
-    return taskView(task, this.#deps);
-  };
+  }
 
   readonly listCloudsnaps: Handlers['listCloudsnaps'] = async (input, signal) => {
     const found =

@@ -1,3 +1,4 @@
+import type { ScheduleTable } from '../../backup/schedule/schedule-table.ts';
 import { CloudvolError } from '../../base/errors.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
@@ -16,6 +17,7 @@ export interface CredentialServiceDeps {
   readonly repositories: Repositories;
   readonly volumes: ManagedVolumes;
   readonly tasks: TaskRunner;
+  readonly schedules: ScheduleTable;
 }
 
 export class CredentialService implements Pick<Handlers, CredentialCalls> {
@@ -58,7 +60,7 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
   };
 
   async #userOf({ id }: Credential): Promise<string | undefined> {
-    const { tasks, volumes } = this.#deps;
+    const { tasks, volumes, schedules } = this.#deps;
     const task = tasks.running().find(({ credentialId }) => credentialId === id);
     if (task) return `the ${task.kind.toLowerCase()} ${task.id}`;
     for (const volume of volumes.list()) {
@@ -66,6 +68,8 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
       if (backing?.credentialId !== id) continue;
       return `volume ${volume.attributes.name}, which still fetches blocks through it`;
     }
+    const schedule = schedules.list().find(({ credentialId }) => credentialId === id);
+    if (schedule) return `the schedule ${schedule.id}`;
     return undefined;
   }
 }

@@ -113,7 +113,7 @@ export function unfinishedView(task: TaskRecord): CloudsnapView {
     volumeName: task.volumeName,
     clusterId: task.cloudsnapId.split('/')[0] ?? '',
     created: isoTime(task.createdMs),
-    type: 'Manual',
+    type: String(task.result['type'] ?? 'Manual'),
     status: task.state,
     taskId: task.id,
     incremental: task.cloudsnapId.endsWith('-incr'),
@@ -150,6 +150,6 @@ function etaSeconds({ bytesDone, bytesTotal }: TaskRecord, elapsedMs: number): n
   return Math.round(((bytesTotal - bytesDone) / bytesDone) * (elapsedMs / 1000));
 }
 
-function isoTime(ms: number): string {
+export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }

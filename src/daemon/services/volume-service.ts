@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 
+import type { ScheduleTable } from '../../backup/schedule/schedule-table.ts';
 import { CloudvolError } from '../../base/errors.ts';
 import { DEFAULT_BLOCK_BYTES, geometryOf } from '../../base/geometry.ts';
 import { checkName } from '../../base/name.ts';
@@ -25,6 +26,7 @@ export interface VolumeServiceDeps extends Surroundings {
   readonly tasks: TaskRunner;
   /** One change at a time per volume, and one new name at a time. */
   readonly serial: SerialByKey;
+  readonly schedules: ScheduleTable;
 }
 
 /** Key of SerialByKey for whatever makes a volume: two must not find the same name free. */
@@ -63,6 +65,7 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
       this.#refuseWhileBusy(volume);
       await this.stopHydration(volume);
       await this.#deps.volumes.delete(volume);
+      this.#deps.schedules.deleteOfVolume(volume.id);
     });
     return {};
   };

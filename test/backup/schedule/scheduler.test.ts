@@ -110,7 +110,7 @@ test('what fell due while no agent ran is made up for once', async (t) => {
   t.deepEqual(lab.runs.at(-1), { kind: 'Periodic', at: '01-01T13:30' });
 });
 
-test('a backup that cannot be started is on record, and not tried before its next time', async (t) => {
+test('a backup that cannot be started is on record, and waits for its next time', async (t) => {
   const lab = new Lab(t);
   const { id } = lab.add(['Daily', '02:00']);
   lab.failure = new Error('the queue is full');
@@ -126,7 +126,7 @@ test('a backup that cannot be started is on record, and not tried before its nex
   t.is(lab.runs.length, 1);
 });
 
-test('a clock set forward runs what it passed once; set back again, all goes on as before', async (t) => {
+test('a clock set forward runs what it passed once; set back, all goes on as before', async (t) => {
   const lab = new Lab(t);
   lab.add(['Daily', '02:00']);
   lab.start();
@@ -150,7 +150,7 @@ test('a clock that is set back a little runs nothing a second time', async (t) =
   t.is(lab.runs.length, 1);
 });
 
-test('a new or changed schedule is heeded at once, and makes up for nothing before it', async (t) => {
+test('a new or changed schedule is heeded at once, and makes up for nothing', async (t) => {
   const lab = new Lab(t);
   const scheduler = lab.start();
   await lab.clock.advance(10 * HOUR);
@@ -182,4 +182,26 @@ test('a table that fails for a while does not end the scheduler', async (t) => {
   lab.table.list = list;
   await lab.clock.advance(HOUR);
   t.is(lab.runs.length, 2);
+});
+
+test('a start that hangs holds up no other schedule, and no end', async (t) => {
+  const lab = new Lab(t);
+  const stuck = lab.add(['Daily', '01:00']);
+  lab.add(['Daily', '02:00']);
+  const { table, clock } = lab;
+  const started: string[] = [];
+  const scheduler = Scheduler.start({
+    table,
+    clock,
+    log: silentLog,
+    start: async ({ id }) => {
+      if (id === stuck.id) await new Promise(() => {});
+      started.push(id);
+      return 'task';
+    },
+  });
+  await clock.advance(2 * HOUR);
+  t.is(started.length, 1);
+  await scheduler.close();
+  t.is(table.find(stuck.id).lastRun?.failure, 'the agent was shut down');
 });
