@@ -61,7 +61,7 @@ test('a schedule without a time, or with a bad number, is one sentence', async (
   t.is(zero.stderr, 'cloudvol: --max 0 is not a number above zero\n');
 });
 
-test('schedules list has the columns of the original, next and last run, and failures', async (t) => {
+test('schedules list has the columns of the original, the next run and the last', async (t) => {
   const lastRun = {
     kind: 'Daily',
     due: '2026-11-27T02:00:00.000Z',
