@@ -177,6 +177,8 @@ export interface FreezeOptions {
   readonly sidePath: string;
   readonly full: boolean;
   readonly baseDeltaPaths: readonly string[];
+  /** Blocks that a plan which is not full has besides. */
+  readonly also: readonly Extent[];
 }
 
 export interface OverlayReport {

@@ -91,6 +91,20 @@ inline napi_value Property(napi_env env, napi_value object, const char* name) {
   return value;
 }
 
+// The runs of an array of Extents of src/base/extent.ts.
+inline std::vector<BlockRun> ToRuns(napi_env env, napi_value value) {
+  uint32_t length = 0;
+  Check(napi_get_array_length(env, value, &length), "an array of extents is wanted");
+  std::vector<BlockRun> runs;
+  for (uint32_t index = 0; index < length; ++index) {
+    napi_value item = nullptr;
+    Check(napi_get_element(env, value, index, &item), "an array of extents is wanted");
+    runs.push_back({ToUint64(env, Property(env, item, "firstBlock")),
+                    ToUint64(env, Property(env, item, "blockCount"))});
+  }
+  return runs;
+}
+
 inline napi_value Undefined(napi_env env) {
   napi_value value = nullptr;
   napi_get_undefined(env, &value);

@@ -28,6 +28,12 @@ napi_value FreezeCall(napi_env env, napi_callback_info info) {
     options->side_path = ToString(env, Property(env, object, "sidePath"));
     options->full = ToBool(env, Property(env, object, "full"));
     options->base_delta_paths = ToStrings(env, Property(env, object, "baseDeltaPaths"));
+    options->also = ToRuns(env, Property(env, object, "also"));
+    for (const BlockRun& run : options->also) {
+      const uint64_t blocks = opened->overlay->block_count();
+      if (run.count > blocks || run.first > blocks - run.count)
+        throw BadArgument("blocks of the volume are wanted");
+    }
     auto view = std::make_shared<std::shared_ptr<FrozenView>>();
     return RunAsync(
         env, {}, [=] { *view = opened->overlay->Freeze(*options); },

@@ -78,6 +78,8 @@ struct FreezeOptions {
   // A full: the plan is all that may hold data. Otherwise the sealed delta and these durable ones.
   bool full = false;
   std::vector<std::string> base_delta_paths;
+  // Blocks that a plan which is not full has besides, though they did not change.
+  std::vector<BlockRun> also;
 };
 
 // A running backup and up to five queued ones.

@@ -34,6 +34,7 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
     for (const std::string& path : options.base_delta_paths) {
       DurableBits::Open(path, block_count(), options_.tag).LoadInto(*view->plan);
     }
+    for (const BlockRun& run : options.also) view->plan->SetRange(run.first, run.count);
   }
   LiveBits sealed = LiveBits::Create(options.next_delta_path, options_.identity, options.next_epoch,
                                      block_count());

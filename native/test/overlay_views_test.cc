@@ -86,6 +86,23 @@ TEST("an incremental plans what was dirtied since its base and nothing else") {
   CHECK((PlanOf(overlay->Freeze(freeze)) == std::vector<uint64_t>{2, 3}));
 }
 
+TEST("an incremental that also wants blocks that did not change keeps them as they were") {
+  TestVolume volume(DiskFolder(), Kind::kLocal, 100);
+  const auto overlay = volume.Open();
+  WriteBlock(*overlay, 1, 7);
+  FreezeDirty(volume, *overlay);
+  WriteBlock(*overlay, 4, 1);
+  FreezeOptions freeze = volume.NextFreeze(*overlay, false);
+  freeze.also = {{1, 1}, {98, 2}};
+  const View view = overlay->Freeze(freeze);
+  CHECK((PlanOf(view) == std::vector<uint64_t>{1, 4, 98, 99}));
+  WriteBlock(*overlay, 1, 8);
+  CHECK(view->copied->Test(1));
+  // They are wanted by this view alone: no delta has them.
+  CHECK(PlanOf(FreezeDirty(volume, *overlay)) == std::vector<uint64_t>{1});
+  CHECK(PlanOf(FreezeDirty(volume, *overlay)).empty());
+}
+
 TEST("a block whose view has what it needs costs the writer one copy, and then none") {
   TestVolume volume(DiskFolder(), Kind::kLocal, 8);
   const auto overlay = volume.Open();

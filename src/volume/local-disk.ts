@@ -156,7 +156,7 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       const frozenAtMs = this.#deps.clock.nowMs();
       // Before the instant, so that no source goes in between that the view may need.
       this.#chains.viewOpened(epoch);
-      const view = await this.#freezeOverlay(overlay, epoch, deltas, plan.kind);
+      const view = await this.#freezeOverlay(overlay, epoch, deltas, plan);
       return new VolumeView({
         native: this.#deps.native,
         overlay,
@@ -279,7 +279,7 @@ export class LocalDisk implements BackupSource, HydrationTarget {
     overlay: OverlayHandle,
     epoch: number,
     deltas: readonly number[],
-    kind: PlanKind['kind'],
+    plan: PlanKind,
   ): Promise<ViewHandle> {
     try {
       return await this.#deps.native.freezeOverlay(overlay, {
@@ -287,8 +287,9 @@ export class LocalDisk implements BackupSource, HydrationTarget {
         nextEpoch: epoch + 1,
         sealedDeltaPath: this.directory.deltaPath(epoch),
         sidePath: this.directory.sidePath(epoch),
-        full: kind === 'full',
+        full: plan.kind === 'full',
         baseDeltaPaths: deltas.map((sealed) => this.directory.deltaPath(sealed)),
+        also: plan.kind === 'full' ? [] : (plan.also ?? []),
       });
     } catch (error) {
       this.#chains.viewClosed(epoch);

@@ -54,6 +54,7 @@ export type FullReason =
   | 'bits-lost' // the deltas since the chain's end are not complete
   | 'parent-missing' // the manifest at the chain's end is gone from the repository, or another
   | 'chain-unknown' // the repository shows cloudsnaps that this volume's chain does not name
+  | 'chain-damaged' // what the next incremental would build on cannot be read
   | 'geometry-changed'; // another block size, or a smaller volume, than at the chain's end
 
 /**
@@ -86,7 +87,12 @@ export interface FrozenView {
 
 export type PlanKind =
   | { readonly kind: 'full'; readonly reason: FullReason }
-  | { readonly kind: 'incremental'; readonly base: ChainTip };
+  | {
+      readonly kind: 'incremental';
+      readonly base: ChainTip;
+      /** Blocks that the view holds besides what changed: see RepairPlan. */
+      readonly also?: readonly Extent[];
+    };
 
 /** The side of a volume that a backup needs. */
 export interface BackupSource {

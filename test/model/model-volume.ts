@@ -165,6 +165,9 @@ export class ModelVolume implements BackupSource, HydrationTarget {
     const epoch = state.epoch++;
     state.deltas.set(state.epoch, new Set());
     const needed = plan.kind === 'full' ? this.#nonZero() : this.#dirtyAfter(plan.base.baseEpoch);
+    for (const extent of plan.kind === 'full' ? [] : (plan.also ?? [])) {
+      for (let block = extent.firstBlock; block < endBlock(extent); block++) needed.add(block);
+    }
     const view = new ModelView(
       { geometry: this.geometry, epoch, frozenAtMs: 1_700_000_000_000 + epoch },
       needed,
