@@ -18,10 +18,12 @@ const FOLDERS_THAT_MOUNT = ['test/e2e/', 'test/volume/', 'test/frontend/'];
 /** Whole lives, and every object broken in every way: too long to wait for before a commit. */
 const LONG = [
   'test/backup/failed-backup.test.ts',
+  'test/backup/repair.test.ts',
   'test/backup/simulation.test.ts',
   'test/cloudsnap/damage.test.ts',
   'test/cloudsnap/delete-cloudsnap.test.ts',
   'test/cloudsnap/round-trip.test.ts',
+  'test/cloudsnap/verify.test.ts',
   'test/daemon/agent-process.test.ts',
   'test/demo/tree.test.ts',
   'test/format/fuzz.test.ts',

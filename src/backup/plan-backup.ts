@@ -1,6 +1,7 @@
 import { CloudvolError } from '../base/errors.ts';
+import type { Extent } from '../base/extent.ts';
 import type { Geometry } from '../base/geometry.ts';
-import type { CloudsnapEntry } from '../cloudsnap/cloudsnap-api.ts';
+import type { CloudsnapEntry, RepairPlan } from '../cloudsnap/cloudsnap-api.ts';
 import type { ChainTip, FullReason, PendingCommit } from '../volume/volume-api.ts';
 import { tipOf } from './chain-tip.ts';
 
@@ -41,6 +42,10 @@ export interface IncrementalPlan extends Adoption {
   readonly kind: 'incremental';
   readonly base: ChainTip;
   readonly parent: CloudsnapEntry;
+  /** What is damaged in the parent and written again; see planRepair. */
+  readonly repair?: RepairPlan;
+  /** The blocks of `repair`: the view holds them besides what changed. */
+  readonly also?: readonly Extent[];
 }
 export type BackupPlan = FullPlan | IncrementalPlan;
 
@@ -117,7 +122,8 @@ function idOf(entry: CloudsnapEntry | undefined): string {
   return entry?.manifest.cloudsnapId ?? 'no cloudsnap';
 }
 
-function fullBecause(reason: FullReason, why: string): FullPlan {
+/** @param why a clause, for people */
+export function fullBecause(reason: FullReason, why: string): FullPlan {
   return { kind: 'full', reason, sentence: `This cloudsnap is a full one because ${why}.` };
 }
 

@@ -10,6 +10,8 @@ import type {
   Consistency,
   UploadOptions,
 } from '../cloudsnap/cloudsnap-api.ts';
+import type { DamageRecord, DamageRegister } from '../cloudsnap/damage-register.ts';
+import { damagedObjectOf } from '../cloudsnap/damaged-object.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
 import type { BackupSource, FrozenView } from '../volume/volume-api.ts';
 import { backupResult } from './backup-result.ts';
@@ -17,6 +19,7 @@ import { tipOf } from './chain-tip.ts';
 import { copyBlocks } from './copy-blocks.ts';
 import { PhaseTimes } from './phase-times.ts';
 import { planBackup, type BackupPlan } from './plan-backup.ts';
+import { withRepair } from './with-repair.ts';
 
 export interface BackupRequest {
   readonly source: BackupSource;
@@ -27,6 +30,8 @@ export interface BackupRequest {
   /** Cloudsnaps from one full to the next; see DEFAULT_FREQUENCY. */
   readonly frequency: number;
   readonly consistency: Consistency;
+  /** What is known to be damaged, and is to be made up for. */
+  readonly damage: DamageRegister;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,13 +50,17 @@ export async function runBackup(
 ): Promise<CloudsnapEntry> {
   const { source, repository, log } = request;
   const times = new PhaseTimes(request.clock);
-  const plan = await times.measure('plan', () => settlePlan(request, task));
+  const damage = request.damage
+    .of(repository.id, source.id)
+    .filter(({ repairedBy }) => repairedBy === null);
+  const plan = await times.measure('plan', () => settlePlan(request, damage, task));
   task.signal.throwIfAborted();
   const view = await times.measure('freeze', () => source.freeze(plan));
   try {
     const { entry, reusedBlocks } = await upload(request, plan, view, task, times);
     // From here on the cloudsnap exists: a stop comes too late, the chain has to know of it.
     await times.measure('chain', () => source.commitChain(tipOf(entry, repository.id, view.epoch)));
+    noteRepair(request, damage, entry);
     task.result(backupResult(entry.manifest, reusedBlocks, times));
     log.info('backup.completed', {
       taskId: task.id,
@@ -60,6 +69,9 @@ export async function runBackup(
       ...entry.manifest.statistics,
     });
     return entry;
+  } catch (error) {
+    noteDamage(request, error);
+    throw error;
   } finally {
     await release(view, request);
   }
@@ -69,22 +81,28 @@ export async function runBackup(
  * Compares the volume's chain with what the repository shows; first makes up for a commit that was
  * not noted.
  */
-async function settlePlan(request: BackupRequest, task: TaskContext): Promise<BackupPlan> {
+async function settlePlan(
+  request: BackupRequest,
+  damage: readonly DamageRecord[],
+  task: TaskContext,
+): Promise<BackupPlan> {
   const { source, repository, log } = request;
-  const plan = planBackup({
+  const visible = await repository.list({ volumeId: source.id }, task.signal);
+  const decided = planBackup({
     tip: source.chainTip(repository.id),
     pending: source.pendingCommit(repository.id),
-    visible: await repository.list({ volumeId: source.id }, task.signal),
+    visible,
     geometry: source.attributes.geometry,
     frequency: request.frequency,
     full: request.full,
     deltasCompleteSince: (epoch) => source.deltasCompleteSince(epoch),
   });
-  if (plan.adopt) {
-    await source.commitChain(plan.adopt);
-    task.note(`${plan.adopt.cloudsnapId} was complete though its task did not end: adopted.`);
-    log.info('backup.commit-adopted', { volumeId: source.id, ...plan.adopt });
+  if (decided.adopt) {
+    await source.commitChain(decided.adopt);
+    task.note(`${decided.adopt.cloudsnapId} was complete though its task did not end: adopted.`);
+    log.info('backup.commit-adopted', { volumeId: source.id, ...decided.adopt });
   }
+  const plan = await withRepair(decided, { repository, damage, visible }, task);
   if (plan.kind === 'full') task.note(plan.sentence);
   return plan;
 }
@@ -170,6 +188,7 @@ function cloudsnapPlan(
   return {
     volume: { id: source.id, name, geometry: view.geometry, fileSystem, labels },
     parent: plan.kind === 'incremental' ? plan.parent : null,
+    ...(plan.kind === 'incremental' && plan.repair ? { repair: plan.repair } : {}),
     fullReason: plan.kind === 'full' ? plan.reason : null,
     createdMs: view.frozenAtMs,
     type,
@@ -185,5 +204,32 @@ async function release(view: FrozenView, { source, log }: BackupRequest): Promis
     // The outcome of the backup stands: neither is a made cloudsnap a failure, nor is a failure's
     // cause to be hidden.
     log.error('backup.view-not-released', { volumeId: source.id, epoch: view.epoch, error });
+  }
+}
+
+/** The new cloudsnap does without what was damaged: a full one anyhow, an incremental by plan. */
+function noteRepair(
+  { damage, log }: BackupRequest,
+  records: readonly DamageRecord[],
+  { manifest: { cloudsnapId } }: CloudsnapEntry,
+): void {
+  if (records.length === 0) return;
+  try {
+    damage.repaired(records, cloudsnapId);
+    log.info('backup.damage-repaired', { cloudsnapId, objects: records.length });
+  } catch (error) {
+    // The next backup looks for it again and finds nothing left to repair.
+    log.error('backup.repair-not-noted', { cloudsnapId, error });
+  }
+}
+
+/** What cannot be read of the volume's own chain is made up for by the next backup. */
+function noteDamage({ damage, repository, source, log }: BackupRequest, error: unknown): void {
+  const found = damagedObjectOf(error, repository.id);
+  if (found?.volumeId !== source.id) return;
+  try {
+    damage.note(found);
+  } catch (unnoted) {
+    log.error('backup.damage-not-noted', { object: found.object, error: unnoted });
   }
 }

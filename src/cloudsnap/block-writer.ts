@@ -10,6 +10,8 @@ import type { EarlierPacks } from './earlier-packs.ts';
 import { IndexWriter } from './index-writer.ts';
 import { KnownBlocks } from './known-blocks.ts';
 import { PackWriter } from './pack-writer.ts';
+import type { RepairPlan } from './repair/repair-plan.ts';
+import { RepairWriting } from './repair/repair-writing.ts';
 import type { RootCipher } from './root-cipher.ts';
 import type { UploadJournal } from './upload-journal.ts';
 import type { Uploads } from './uploads.ts';
@@ -28,6 +30,8 @@ export interface BlockWriterOptions {
   /** What it had stored by then. */
   readonly earlier: EarlierPacks | undefined;
   readonly packTargetBytes?: number | undefined;
+  /** Of the parent. */
+  readonly repair?: RepairPlan | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -55,6 +59,7 @@ export class BlockWriter {
   readonly #options: BlockWriterOptions;
   readonly #packs: PackWriter;
   readonly #index: IndexWriter;
+  readonly #repair: RepairWriting;
   readonly #counts = { zeroBlocks: 0, unchangedBlocks: 0, uploadedBlocks: 0, reusedBlocks: 0 };
   #open: OpenPage | undefined;
 
@@ -68,6 +73,7 @@ export class BlockWriter {
     const packs = { journal, packTargetBytes, volumeId: volume.id, blockBytes };
     this.#packs = new PackWriter({ ...common, ...packs });
     this.#index = new IndexWriter({ ...common, root: this.root, attempt });
+    this.#repair = new RepairWriting(options.repair, clusterId);
   }
 
   get counts(): BlockCounts & { readonly packs: number } {
@@ -86,10 +92,12 @@ export class BlockWriter {
       await this.#writeInPage(block, data.subarray(start, stop));
       block = next;
     }
+    this.#repair.wrote(firstBlock, end - firstBlock);
   }
 
   /** Sends off the last page, pack and index object; resolves when their uploads have begun. */
   async close(): Promise<void> {
+    this.#repair.checkComplete();
     await this.#closePage();
     await this.#packs.close();
     await this.#index.close();
@@ -100,7 +108,7 @@ export class BlockWriter {
     const { blockBytes } = volume.geometry;
     const open = await this.#openPage(Math.floor(firstBlock / PAGE_BLOCKS));
     const count = data.length / blockBytes;
-    const parentHashes = open.page.hashes(firstBlock % PAGE_BLOCKS, count);
+    const parentHashes = this.#repair.hashes(open.page, firstBlock % PAGE_BLOCKS, count);
     const earlier = await this.#options.earlier?.blocks(firstBlock, count);
     const known = new KnownBlocks(firstBlock, parentHashes, earlier);
     const extent = { firstBlock, data, blockBytes, parentHashes: known.hashes, cipher };
@@ -111,8 +119,9 @@ export class BlockWriter {
     if (this.#open?.number === number) return this.#open;
     await this.#closePage();
     const { parent, signal } = this.#options;
-    const inherited = await parent?.page(number, signal);
-    this.#open = { number, page: inherited?.clone() ?? new IndexPage(), changed: false };
+    const changed = this.#repair.isLost(number);
+    const inherited = changed ? undefined : await parent?.page(number, signal);
+    this.#open = { number, page: inherited?.clone() ?? new IndexPage(), changed };
     return this.#open;
   }
 

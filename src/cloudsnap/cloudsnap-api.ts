@@ -8,6 +8,7 @@ import type {
   Consistency,
   Manifest,
 } from '../format/manifest.ts';
+import type { RepairPlan } from './repair/repair-plan.ts';
 import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 
 // What users of a repository need to say, without knowing where the format is defined.
@@ -17,6 +18,7 @@ export type {
   Consistency,
   Manifest,
 } from '../format/manifest.ts';
+export type { RepairPlan } from './repair/repair-plan.ts';
 
 /** Refers to a cloudsnap that is visible in a repository. */
 export interface CloudsnapEntry {
@@ -57,6 +59,15 @@ export interface CloudsnapRepository {
    * details.
    */
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void>;
+  /**
+   * What the next incremental has to write again if these objects (keys) are damaged.
+   * @throws `cloudsnap/corrupt` when there is no building on the parent at all.
+   */
+  planRepair(
+    parent: CloudsnapEntry,
+    damaged: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<RepairPlan>;
   /** See verifyCloudsnap. */
   verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport>;
 }
@@ -71,6 +82,8 @@ export interface CloudsnapPlan {
   };
   /** null: a full. */
   readonly parent: CloudsnapEntry | null;
+  /** What it writes again of the parent, besides what changed; its blocks are planned ones. */
+  readonly repair?: RepairPlan;
   readonly fullReason: string | null;
   readonly createdMs: number;
   readonly type: CloudsnapType;

@@ -74,9 +74,9 @@ export class CloudsnapUpload implements CloudsnapWriter {
     this.#options = options;
     const { snapName } = options.name;
     this.cloudsnapId = `${options.clusterId}/${snapName}`;
-    const { volume } = options.plan;
+    const { volume, repair } = options.plan;
     const { attempt = 0, earlier } = options.resumed ?? {};
-    this.#blocks = new BlockWriter({ ...options, snapName, volume, attempt, earlier });
+    this.#blocks = new BlockWriter({ ...options, snapName, volume, repair, attempt, earlier });
   }
 
   get statistics(): CloudsnapStatistics {

@@ -24,6 +24,10 @@ import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-cata
 import { manifestKey } from './object-keys.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import { StoredCloudsnap } from './stored-cloudsnap.ts';
+import { planRepair } from './repair/plan-repair.ts';
+import type { RepairPlan } from './repair/repair-plan.ts';
+import { confirmDamage } from './verify/confirm-damage.ts';
+import { StoredObjects } from './verify/stored-objects.ts';
 import { verifyCloudsnap } from './verify/verify-cloudsnap.ts';
 import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 import { withSignal } from './with-signal.ts';
@@ -111,6 +115,22 @@ class StoreRepository implements CloudsnapRepository {
 
   async open({ manifest }: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapReader> {
     return await this.#openStored(manifest, signal);
+  }
+
+  async planRepair(
+    { manifest }: CloudsnapEntry,
+    damaged: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<RepairPlan> {
+    const { store, clock } = this.#options;
+    const opening = () => this.#openStored(manifest, signal);
+    const parent = await confirmDamage(opening, { clock, signal });
+    try {
+      const objects = new StoredObjects(store);
+      return await planRepair({ parent, objects, damaged, clock, signal });
+    } finally {
+      await parent.close();
+    }
   }
 
   verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport> {

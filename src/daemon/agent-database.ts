@@ -4,6 +4,7 @@ import { SCHEDULE_TABLE_SQL, ScheduleTable } from '../backup/schedule/schedule-t
 import type { Clock } from '../base/clock.ts';
 import { newClusterId, newCredentialId, type ClusterId } from '../base/ids.ts';
 import { Sqlite } from '../base/sqlite.ts';
+import { DAMAGE_TABLE_SQL, DamageRegister } from '../cloudsnap/damage-register.ts';
 import {
   CREDENTIAL_SECRETS_SQL,
   CREDENTIAL_TABLE_SQL,
@@ -22,6 +23,7 @@ const MIGRATIONS = [
   `${IDENTITY_TABLE_SQL}; ${CREDENTIAL_TABLE_SQL}; ${TASK_TABLE_SQL}`,
   `${CREDENTIAL_SECRETS_SQL}; ${SECRET_TABLES_SQL}`,
   SCHEDULE_TABLE_SQL,
+  DAMAGE_TABLE_SQL,
 ];
 
 /** Readable by the agent's user only, whoever may enter its directory. */
@@ -37,6 +39,7 @@ export interface AgentDatabase {
   readonly secrets: EmbeddedSecretStore;
   readonly tasks: TaskTable;
   readonly schedules: ScheduleTable;
+  readonly damage: DamageRegister;
   close(): void;
 }
 
@@ -60,8 +63,9 @@ export function openAgentDatabase(
       secrets.logout();
       database.close();
     };
+    const damage = new DamageRegister(database, clock);
     const [tasks, schedules] = [new TaskTable(database), new ScheduleTable(database)];
-    return { clusterId, credentials, secrets, tasks, schedules, close };
+    return { clusterId, credentials, secrets, tasks, schedules, damage, close };
   } catch (error) {
     database.close();
     throw error;

@@ -182,14 +182,14 @@ function buildServices(
   stopping: AbortSignal,
 ): Services {
   const node = hostname();
-  const { credentials, clusterId, schedules } = database;
+  const { credentials, clusterId, schedules, damage } = database;
   const { recipes } = domain;
   const started = new Date(clock.nowMs()).toISOString();
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };
   const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
   const serial = new SerialByKey();
-  const cloudsnaps = new CloudsnapService(shared);
+  const cloudsnaps = new CloudsnapService({ ...shared, damage });
   return {
     inspectAgent: () => ({
       version: packageVersion(),

@@ -9,7 +9,7 @@ export function instantClock(startMs = Date.UTC(2024, 0, 1)): Clock {
     nowMs: () => nowMs++,
     async sleep(ms, signal) {
       signal?.throwIfAborted();
-      nowMs += ms;
+      nowMs += Math.ceil(ms);
       await new Promise(setImmediate);
       signal?.throwIfAborted();
     },

@@ -2,7 +2,9 @@ import { runBackup, type BackupRequest } from '../../src/backup/run-backup.ts';
 import { geometryOf, type Geometry } from '../../src/base/geometry.ts';
 import { type ClusterId, newClusterId, newVolumeId } from '../../src/base/ids.ts';
 import { silentLog } from '../../src/base/log.ts';
+import { Sqlite } from '../../src/base/sqlite.ts';
 import type { CloudsnapEntry, CloudsnapRepository } from '../../src/cloudsnap/cloudsnap-api.ts';
+import { DAMAGE_TABLE_SQL, DamageRegister } from '../../src/cloudsnap/damage-register.ts';
 import { openRepository } from '../../src/cloudsnap/repository.ts';
 import { openChainSource } from '../../src/restore/chain-source.ts';
 import { DeferredSource } from '../../src/restore/deferred-source.ts';
@@ -48,6 +50,8 @@ export class Lab {
   readonly disks: readonly ObjectStore[];
   readonly clock = instantClock();
   readonly images = new Map<string, Uint8Array>();
+  /** Durable, as the agent's database is. */
+  readonly damage = new DamageRegister(Sqlite.open(':memory:', [DAMAGE_TABLE_SQL]), this.clock);
   readonly #clusterId: ClusterId = newClusterId();
   readonly #wrap: (store: ObjectStore) => ObjectStore;
   readonly #packs: { readonly packTargetBytes?: number };
@@ -130,6 +134,7 @@ export class Lab {
         full: false,
         frequency: 7,
         consistency: 'crash',
+        damage: this.damage,
         clock: this.clock,
         log: silentLog,
         ...request,

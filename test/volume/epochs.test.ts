@@ -213,6 +213,34 @@ test('an incremental plans the blocks written since its base, and no others', as
   await catalog.close();
 });
 
+test('an incremental that repairs also plans blocks that did not change, this once', async (t) => {
+  const catalog = await new DiskLab(t).open();
+  const volume = await catalog.create(newVolume(BLOCK * BLOCKS));
+  await volume.write(0, new Uint8Array(BLOCK * 10).fill(1));
+  await backUp(volume, 'a');
+  await volume.write(BLOCK * 20, new Uint8Array(BLOCK).fill(2));
+  const also = [
+    { firstBlock: 3, blockCount: 2 },
+    { firstBlock: BLOCKS - 1, blockCount: 1 },
+  ];
+  const view = await volume.freeze({ kind: 'incremental', base: volume.chainTip('a')!, also });
+  await volume.write(BLOCK * 3, new Uint8Array(BLOCK).fill(9));
+  t.deepEqual([...view.extents()], [also[0], { firstBlock: 20, blockCount: 1 }, also[1]]);
+  const target = new Uint8Array(BLOCK * 2);
+  t.deepEqual(await view.readBlocks({ firstBlock: 3, blockCount: 2 }, target), []);
+  t.true(
+    target.every((byte) => byte === 1),
+    'as it was at the instant',
+  );
+  await view.release();
+  t.is(await backUp(volume, 'a'), 2, 'what was written, and nothing else');
+  const beyond = [{ firstBlock: BLOCKS, blockCount: 1 }];
+  await t.throwsAsync(
+    volume.freeze({ kind: 'incremental', base: volume.chainTip('a')!, also: beyond }),
+  );
+  await catalog.close();
+});
+
 test('deltas that nobody asks for go, and those between two bases become one', async (t) => {
   const lab = new DiskLab(t);
   const catalog = await lab.open();

@@ -5,6 +5,7 @@ import type {
   CloudsnapRepository,
   CloudsnapType,
 } from '../../cloudsnap/cloudsnap-api.ts';
+import type { DamageRegister } from '../../cloudsnap/damage-register.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CloudsnapView } from '../../control/schemas.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
@@ -31,6 +32,7 @@ export interface CloudsnapServiceDeps extends Surroundings {
   readonly repositories: Repositories;
   readonly recipes: Pick<Recipes, 'runBackup'>;
   readonly tasks: TaskRunner;
+  readonly damage: DamageRegister;
 }
 
 export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
@@ -54,7 +56,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
 
   /** Queues a backup, also for the schedules. */
   async startBackup(input: BackupInput): Promise<TaskRecord> {
-    const { volumes, credentials, repositories, recipes, tasks, clock, log } = this.#deps;
+    const { volumes, credentials, repositories, recipes, tasks, damage, clock, log } = this.#deps;
     const stall = { limitMs: this.#deps.stallLimitMs, clock };
     const source = volumes.find(input.volume);
     const { name } = source.attributes;
@@ -68,6 +70,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       full: input.full,
       frequency: input.frequency,
       consistency: 'crash',
+      damage,
       clock,
       log,
     } as const;
