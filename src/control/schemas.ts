@@ -150,10 +150,9 @@ const schedulePlan = {
     Type.Integer({
       minimum: 1,
       maximum: 1000,
-      description: 'cloudsnaps kept, and those from a full to the next',
+      description: 'cloudsnaps from one full to the next',
     }),
   ),
-  retentionDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
   full: Type.Optional(Type.Boolean()),
 };
 
@@ -164,7 +163,6 @@ export const scheduleView = closed({
   credentialId: Type.String(),
   rules: scheduleRules(),
   max: count(),
-  retentionDays: orNull(count()),
   full: Type.Boolean(),
   created: time(),
   nextRun: time(),

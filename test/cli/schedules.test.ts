@@ -12,7 +12,6 @@ function scheduleView(change: Partial<ScheduleView> = {}): ScheduleView {
     credentialId: 'c',
     rules: [{ kind: 'Daily', at: '02:00' }],
     max: 7,
-    retentionDays: null,
     full: false,
     created: '2026-11-27T15:00:00.000Z',
     nextRun: '2026-11-28T02:00:00.000Z',
@@ -30,11 +29,11 @@ test('every flag of a new schedule travels, in its long and short form', async (
     },
   });
   const long = ['--periodic', '60', '--daily', '02:00', '--weekly', 'sun@03:00', '--monthly'];
-  const rest = ['1@04:00', '--max', '14', '--retention', '30', '--full', '--cred-id', 'mine'];
+  const rest = ['1@04:00', '--max', '14', '--full', '--cred-id', 'mine'];
   const first = await lab.run('cloudsnap', 'schedules', 'create', 'NewVol', ...long, ...rest);
   t.like(first, { code: 0, stdout: 'Cloudsnap schedule created successfully\n' });
   const short = ['-p', '60', '-d', '02:00', '-w', 'sun@03:00', '-m', '1@04:00', '-x', '14'];
-  await lab.run('cs', 'sched', 'create', 'NewVol', ...short, '-r', '30', '-f', '--cr', 'mine');
+  await lab.run('cs', 'sched', 'create', 'NewVol', ...short, '-f', '--cr', 'mine');
   const input = {
     volume: 'NewVol',
     rules: [
@@ -46,7 +45,6 @@ test('every flag of a new schedule travels, in its long and short form', async (
     full: true,
     credential: 'mine',
     max: 14,
-    retentionDays: 30,
   };
   t.deepEqual(inputs, [input, input]);
 });

@@ -13,7 +13,6 @@ export const SCHEDULE_TABLE_SQL = `
     credential_id TEXT NOT NULL,
     rules TEXT NOT NULL,
     max_cloudsnaps INTEGER NOT NULL,
-    retention_days INTEGER,
     full INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     handled_ms INTEGER NOT NULL,
@@ -39,10 +38,10 @@ export class ScheduleTable {
       lastRun: null,
     };
     this.#database.run(
-      `INSERT INTO schedule (id, volume_id, credential_id, rules, max_cloudsnaps, retention_days,
-         full, created_ms, handled_ms, last_run)
-       VALUES (:id, :volume_id, :credential_id, :rules, :max_cloudsnaps, :retention_days,
-         :full, :created_ms, :handled_ms, NULL)`,
+      `INSERT INTO schedule (id, volume_id, credential_id, rules, max_cloudsnaps, full,
+         created_ms, handled_ms, last_run)
+       VALUES (:id, :volume_id, :credential_id, :rules, :max_cloudsnaps, :full,
+         :created_ms, :handled_ms, NULL)`,
       {
         ...planRow(plan),
         id: schedule.id,
@@ -58,8 +57,7 @@ export class ScheduleTable {
   update(id: ScheduleId, plan: SchedulePlan, nowMs: number): void {
     this.#database.run(
       `UPDATE schedule SET credential_id = :credential_id, rules = :rules,
-         max_cloudsnaps = :max_cloudsnaps, retention_days = :retention_days, full = :full,
-         handled_ms = :handled_ms
+         max_cloudsnaps = :max_cloudsnaps, full = :full, handled_ms = :handled_ms
        WHERE id = :id`,
       { ...planRow(plan), id, handled_ms: nowMs },
     );
@@ -107,13 +105,11 @@ function planRow(plan: SchedulePlan): SqlRow {
     credential_id: plan.credentialId,
     rules: JSON.stringify(plan.rules),
     max_cloudsnaps: plan.maxCloudsnaps,
-    retention_days: plan.retentionDays,
     full: Number(plan.full),
   };
 }
 
 function fromRow(row: Record<string, unknown>): Schedule {
-  const days = row['retention_days'];
   const lastRun = row['last_run'] as string | null;
   return {
     id: String(row['id']) as ScheduleId,
@@ -121,7 +117,6 @@ function fromRow(row: Record<string, unknown>): Schedule {
     credentialId: String(row['credential_id']),
     rules: JSON.parse(String(row['rules'])) as ScheduleRule[],
     maxCloudsnaps: Number(row['max_cloudsnaps']),
-    retentionDays: days === null ? null : Number(days),
     full: row['full'] === 1,
     createdMs: Number(row['created_ms']),
     handledMs: Number(row['handled_ms']),

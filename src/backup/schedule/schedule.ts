@@ -8,10 +8,8 @@ export interface SchedulePlan {
   readonly credentialId: string;
   /** At least one; each by itself, so that a volume may be backed up daily and monthly. */
   readonly rules: readonly ScheduleRule[];
-  /** Cloudsnaps of the volume that are kept, and those from one full to the next. */
+  /** Cloudsnaps from one full to the next. */
   readonly maxCloudsnaps: number;
-  /** Days that a cloudsnap is kept at least; null: only the number counts. */
-  readonly retentionDays: number | null;
   /** Every cloudsnap a full one. */
   readonly full: boolean;
 }

@@ -55,7 +55,6 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       credentialId: credentials.find(input.credential).id,
       rules: [],
       maxCloudsnaps: DEFAULT_FREQUENCY,
-      retentionDays: null,
       full: false,
     });
     const schedule = table.insert(id, plan, clock.nowMs());
@@ -103,7 +102,6 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
           : this.#deps.credentials.find(input.credential).id,
       rules,
       maxCloudsnaps: input.max ?? known.maxCloudsnaps,
-      retentionDays: input.retentionDays ?? known.retentionDays,
       full: input.full ?? known.full,
     };
   }
@@ -120,7 +118,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
   }
 
   #view(schedule: Schedule): ScheduleView {
-    const { id, volumeId, credentialId, rules, maxCloudsnaps, retentionDays, full } = schedule;
+    const { id, volumeId, credentialId, rules, maxCloudsnaps, full } = schedule;
     const { lastRun } = schedule;
     const volume = this.#deps.volumes.list().find((each) => each.id === volumeId);
     return {
@@ -130,7 +128,6 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       credentialId,
       rules: rules.map((rule) => ({ kind: rule.kind, at: scheduleText(rule) })),
       max: maxCloudsnaps,
-      retentionDays,
       full,
       created: isoTime(schedule.createdMs),
       nextRun: isoTime(nextRunMs(schedule)),

@@ -65,7 +65,6 @@ function planOf(...rules: [ScheduleKind, string][]): SchedulePlan {
     credentialId: 'c',
     rules: rules.map(([kind, text]) => parseScheduleRule(kind, text)),
     maxCloudsnaps: 7,
-    retentionDays: null,
     full: false,
   };
 }

@@ -16,9 +16,8 @@ export const PLAN_OPTIONS = {
   max: {
     kind: 'text',
     alias: ['x'],
-    about: 'cloudsnaps that are kept, and those from one full to the next [7]',
+    about: 'cloudsnaps from one full to the next [7]',
   },
-  retention: { kind: 'text', alias: ['r'], about: 'days that a cloudsnap is kept at least' },
   full: { kind: 'flag', alias: ['f'], about: 'every cloudsnap a full one' },
   'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
 } as const satisfies OptionTable;
@@ -33,14 +32,13 @@ export function planOf(options: OptionValues<typeof PLAN_OPTIONS>): PlanInput {
     ...options.weekly.map((at) => ({ kind: 'Weekly' as const, at })),
     ...options.monthly.map((at) => ({ kind: 'Monthly' as const, at })),
   ];
-  const { max, retention } = options;
+  const { max } = options;
   return {
     ...(rules.length > 0 && { rules }),
     ...(options.full && { full: true }),
     ...given({
       credential: options['cred-id'],
       max: max === undefined ? undefined : parseCount('max', max),
-      retentionDays: retention === undefined ? undefined : parseCount('retention', retention),
     }),
   };
 }
