@@ -12,6 +12,11 @@ import type { Extent } from './base/extent.ts';
  */
 export interface NativeCodec {
   encodeBlocks(request: EncodeRequest): Promise<EncodedBlocks>;
+  /**
+   * Encrypts the frames of a whole pack in place; they were encoded as `sealed`. Once for a key:
+   * a second time would use its nonces again.
+   */
+  sealPack(request: FrameSeal & { readonly pack: Uint8Array }): Promise<void>;
   /** Fills `target`; after a rejection its content is undefined. */
   decodeFrames(request: DecodeRequest): Promise<void>;
 }
@@ -25,6 +30,8 @@ export interface EncodeRequest {
   readonly parentHashes?: Uint8Array;
   /** 32 bytes: content hashes are HMAC-SHA-256 under it; plain SHA-256 without. */
   readonly key?: Uint8Array;
+  /** Frames with encodings 3 and 4 and room for a tag, for sealPack. */
+  readonly sealed?: true;
 }
 
 /** One element per block; `offsets` and `payloadBytes` are 0 where there is no frame. */
@@ -57,16 +64,21 @@ export interface DecodeRequest {
   readonly slots: Uint32Array;
   readonly target: Uint8Array;
   readonly key?: Uint8Array;
+  /** Of an encrypted pack: all three. */
+  readonly sealKey?: Uint8Array;
+  readonly sealAad?: Uint8Array;
+  /** Where `source` begins in its pack. */
+  readonly sourceOffset?: number;
 }
 
 /**
  * How the frames of one pack are encrypted: AES-256-GCM, the nonce of a frame is its offset in the
- * pack. `aad` and the first twelve bytes of a frame's header are authenticated.
+ * pack. `sealAad` and the first twelve bytes of a frame's header are authenticated.
  */
 export interface FrameSeal {
   /** 32 bytes, of this pack alone. */
-  readonly key: Uint8Array;
-  readonly aad: Uint8Array;
+  readonly sealKey: Uint8Array;
+  readonly sealAad: Uint8Array;
 }
 
 /** What a codec call rejects with. */
@@ -76,6 +88,7 @@ export interface CodecError extends Error {
     | 'header-mismatch'
     | 'payload'
     | 'content-hash'
+    | 'tag'
     | 'no-memory'
     | 'library-failed';
   /** Which block or frame of the request, from 0. */

@@ -13,6 +13,9 @@ using namespace cloudvol;
 
 namespace {
 
+// A pack's header and key are a hundred bytes or two.
+constexpr size_t kMaxAadBytes = 4096;
+
 // One asynchronous call. Owned by the environment from Queue() until Complete().
 struct Job {
   virtual ~Job() = default;
@@ -120,6 +123,13 @@ HashKey KeyArgument(Arguments& arguments) {
   return {key.data, key.count};
 }
 
+FrameSeal SealArguments(Arguments& arguments) {
+  const auto key = arguments.Array<const uint8_t>("sealKey", napi_uint8_array, kSealKeyBytes);
+  const auto aad = arguments.Array<const uint8_t>("sealAad", napi_uint8_array);
+  if (arguments.ok() && aad.count > kMaxAadBytes) arguments.Refuse("sealAad");
+  return {key.data, aad.data, aad.count};
+}
+
 size_t BlockBytesArgument(Arguments& arguments) {
   const size_t block_bytes = arguments.Number("blockBytes", kMaxBlockBytes);
   if (arguments.ok() && (block_bytes == 0 || block_bytes % 64 != 0)) arguments.Refuse("blockBytes");
@@ -145,6 +155,8 @@ ErrorName NameOf(CodecError error) {
       return {"payload", "the payload is not exactly one block"};
     case CodecError::kContentHash:
       return {"content-hash", "the content is not the one that was hashed"};
+    case CodecError::kTag:
+      return {"tag", "the frame was altered, or belongs to another place"};
   }
   return {"library-failed", "unknown failure"};
 }
@@ -232,6 +244,20 @@ struct EncodeJob : Job {
   uint32_t first_output = 0;
 };
 
+struct SealJob : Job {
+  std::optional<CodecFailure> Run() override { return SealPack(pack, pack_bytes, seal); }
+
+  napi_value Answer(napi_env env) override {
+    napi_value undefined = nullptr;
+    napi_get_undefined(env, &undefined);
+    return undefined;
+  }
+
+  uint8_t* pack = nullptr;
+  size_t pack_bytes = 0;
+  FrameSeal seal;
+};
+
 struct DecodeJob : Job {
   std::optional<CodecFailure> Run() override { return DecodeFrames(request); }
 
@@ -283,6 +309,7 @@ napi_value EncodeBlocksCall(napi_env env, napi_callback_info info) {
   const size_t count = arguments.ok() ? source.count / block_bytes : 0;
   job->request = {source.data, count, block_bytes, 0, nullptr, KeyArgument(arguments)};
   job->request.first_block = static_cast<uint32_t>(arguments.Number("firstBlock", UINT32_MAX));
+  job->request.sealed = arguments.Has("sealed");
   if (arguments.Has("parentHashes")) {
     job->request.parent_hashes =
         arguments.Array<const uint8_t>("parentHashes", napi_uint8_array, count * kHashBytes).data;
@@ -323,6 +350,10 @@ napi_value DecodeFramesCall(napi_env env, napi_callback_info info) {
   const auto target = arguments.Array<uint8_t>("target", napi_uint8_array);
   request.target = target.data;
   request.key = KeyArgument(arguments);
+  if (arguments.Has("sealKey")) {
+    request.seal = SealArguments(arguments);
+    request.source_offset = static_cast<uint64_t>(arguments.Number("sourceOffset", UINT32_MAX));
+  }
   if (!arguments.ok()) return nullptr;
   job->slots.assign(slots.data, slots.data + count);
   request.slots = job->slots.data();
@@ -333,12 +364,24 @@ napi_value DecodeFramesCall(napi_env env, napi_callback_info info) {
   return Queue(env, std::move(job), arguments.pinned());
 }
 
+napi_value SealPackCall(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  auto job = std::make_unique<SealJob>();
+  const auto pack = arguments.Array<uint8_t>("pack", napi_uint8_array);
+  job->pack = pack.data;
+  job->pack_bytes = pack.count;
+  job->seal = SealArguments(arguments);
+  if (!arguments.ok()) return nullptr;
+  return Queue(env, std::move(job), arguments.pinned());
+}
+
 }  // namespace
 
 napi_value InitCodec(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       {"encodeBlocks", nullptr, EncodeBlocksCall, nullptr, nullptr, nullptr, napi_enumerable,
        nullptr},
+      {"sealPack", nullptr, SealPackCall, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"decodeFrames", nullptr, DecodeFramesCall, nullptr, nullptr, nullptr, napi_enumerable,
        nullptr},
   };

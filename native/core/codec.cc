@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "core/evp_abi.h"
 #include "core/zstd_abi.h"
@@ -54,6 +55,64 @@ evp_md_ctx_st* Digester() {
   return context.get();
 }
 
+const evp_cipher_st* Aes256Gcm() {
+  thread_local Handle<evp_cipher_st, EVP_CIPHER_free> cipher;
+  if (!cipher) cipher.reset(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
+  return cipher.get();
+}
+
+evp_cipher_ctx_st* CipherContext() {
+  thread_local Handle<evp_cipher_ctx_st, EVP_CIPHER_CTX_free> context;
+  if (!context) context.reset(EVP_CIPHER_CTX_new());
+  return context.get();
+}
+
+constexpr size_t kNonceBytes = 12;
+
+void WriteNonce(uint8_t* nonce, uint64_t offset) {
+  for (size_t byte = 0; byte < kNonceBytes; ++byte)
+    nonce[byte] = byte < 8 ? static_cast<uint8_t>(offset >> (8 * byte)) : 0;
+}
+
+// `frame`: the clear start of its header, then `bytes` to encrypt in place, then room for the tag.
+bool EncryptFrame(uint8_t* frame, size_t bytes, uint64_t offset, const FrameSeal& seal) {
+  evp_cipher_ctx_st* context = CipherContext();
+  uint8_t nonce[kNonceBytes];
+  WriteNonce(nonce, offset);
+  uint8_t* message = frame + kHashOffset;
+  int done = 0;
+  return context != nullptr &&
+         EVP_EncryptInit_ex(context, Aes256Gcm(), nullptr, seal.key, nonce) == 1 &&
+         EVP_EncryptUpdate(context, nullptr, &done, seal.aad, static_cast<int>(seal.aad_bytes)) ==
+             1 &&
+         EVP_EncryptUpdate(context, nullptr, &done, frame, kHashOffset) == 1 &&
+         EVP_EncryptUpdate(context, message, &done, message, static_cast<int>(bytes)) == 1 &&
+         EVP_EncryptFinal_ex(context, message + bytes, &done) == 1 &&
+         EVP_CIPHER_CTX_ctrl(context, kGetTag, kTagBytes, message + bytes) == 1;
+}
+
+// Hash and payload of a frame to `plain`, whose content is worth nothing unless it returns none.
+std::optional<CodecError> DecryptFrame(const uint8_t* frame, size_t bytes, uint64_t offset,
+                                       const FrameSeal& seal, uint8_t* plain) {
+  evp_cipher_ctx_st* context = CipherContext();
+  if (context == nullptr) return CodecError::kNoMemory;
+  uint8_t nonce[kNonceBytes];
+  WriteNonce(nonce, offset);
+  const uint8_t* message = frame + kHashOffset;
+  uint8_t tag[kTagBytes];
+  std::memcpy(tag, message + bytes, kTagBytes);
+  int done = 0;
+  if (EVP_DecryptInit_ex(context, Aes256Gcm(), nullptr, seal.key, nonce) != 1 ||
+      EVP_DecryptUpdate(context, nullptr, &done, seal.aad, static_cast<int>(seal.aad_bytes)) != 1 ||
+      EVP_DecryptUpdate(context, nullptr, &done, frame, kHashOffset) != 1 ||
+      EVP_DecryptUpdate(context, plain, &done, message, static_cast<int>(bytes)) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context, kSetTag, kTagBytes, tag) != 1) {
+    return CodecError::kLibraryFailed;
+  }
+  if (EVP_DecryptFinal_ex(context, plain + bytes, &done) != 1) return CodecError::kTag;
+  return std::nullopt;
+}
+
 bool ContentHash(const uint8_t* bytes, size_t count, const HashKey& key, uint8_t* hash) {
   const evp_md_st* digest = Sha256();
   unsigned hash_bytes = 0;
@@ -66,6 +125,12 @@ bool ContentHash(const uint8_t* bytes, size_t count, const HashKey& key, uint8_t
   return context != nullptr && EVP_DigestInit_ex(context, digest, nullptr) == 1 &&
          EVP_DigestUpdate(context, bytes, count) == 1 &&
          EVP_DigestFinal_ex(context, hash, &hash_bytes) == 1;
+}
+
+uint32_t LoadU32(const uint8_t* at) {
+  uint32_t value = 0;
+  for (int byte = 0; byte < 4; ++byte) value |= static_cast<uint32_t>(at[byte]) << (8 * byte);
+  return value;
 }
 
 void StoreU32(uint8_t* at, uint32_t value) {
@@ -131,7 +196,13 @@ std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult
   Payload payload{};
   if (auto error = EncodePayload(block, request.block_bytes, frame + kFrameHeaderBytes, payload))
     return error;
-  const auto encoding = static_cast<uint8_t>(payload.encoding);
+  if (request.sealed) {
+    // No byte of older memory goes to the bucket, should nobody write the tag.
+    std::memset(frame + kFrameHeaderBytes + payload.bytes, 0, kTagBytes);
+    payload.bytes += kTagBytes;
+  }
+  const auto encoding =
+      static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) + (request.sealed ? kEncrypted : 0));
   const auto payload_bytes = static_cast<uint32_t>(payload.bytes);
   WriteHeader(frame, {request.first_block + static_cast<uint32_t>(position), payload_bytes,
                       encoding, hash});
@@ -159,9 +230,16 @@ std::optional<CodecError> DecodePayload(const uint8_t* payload, size_t bytes, ui
   return std::nullopt;
 }
 
+// Memory for one decrypted frame per thread: what has not been verified is never in the target.
+uint8_t* Scratch() {
+  thread_local std::unique_ptr<uint8_t[]> scratch;
+  if (!scratch) scratch.reset(new (std::nothrow) uint8_t[kHashBytes + kMaxBlockBytes + kTagBytes]);
+  return scratch.get();
+}
+
 std::optional<CodecError> DecodeFrame(const DecodeRequest& request, size_t position) {
   const size_t offset = request.offsets[position];
-  const size_t payload_bytes = request.payload_bytes[position];
+  size_t payload_bytes = request.payload_bytes[position];
   if (offset > request.source_bytes || request.source_bytes - offset < kFrameHeaderBytes ||
       request.source_bytes - offset - kFrameHeaderBytes < payload_bytes) {
     return CodecError::kFrameBounds;
@@ -171,10 +249,27 @@ std::optional<CodecError> DecodeFrame(const DecodeRequest& request, size_t posit
   uint8_t expected[kFrameHeaderBytes];
   WriteHeader(expected, {request.blocks[position], request.payload_bytes[position],
                          request.encodings[position], expected_hash});
-  if (std::memcmp(frame, expected, kFrameHeaderBytes) != 0) return CodecError::kHeaderMismatch;
+  const bool sealed = request.seal.key != nullptr;
+  const size_t clear_bytes = sealed ? kHashOffset : kFrameHeaderBytes;
+  if (std::memcmp(frame, expected, clear_bytes) != 0) return CodecError::kHeaderMismatch;
+  const uint8_t* payload = frame + kFrameHeaderBytes;
+  uint8_t encoding = request.encodings[position];
+  if (sealed) {
+    const size_t most = request.block_bytes + kTagBytes;
+    if (payload_bytes < kTagBytes || payload_bytes > most || encoding <= kEncrypted)
+      return CodecError::kPayload;
+    payload_bytes -= kTagBytes;
+    encoding -= kEncrypted;
+    uint8_t* plain = Scratch();
+    if (plain == nullptr) return CodecError::kNoMemory;
+    if (const auto error = DecryptFrame(frame, kHashBytes + payload_bytes,
+                                        request.source_offset + offset, request.seal, plain))
+      return error;
+    if (std::memcmp(plain, expected_hash, kHashBytes) != 0) return CodecError::kHeaderMismatch;
+    payload = plain + kHashBytes;
+  }
   uint8_t* block = request.target + request.slots[position] * request.block_bytes;
-  const auto error = DecodePayload(frame + kFrameHeaderBytes, payload_bytes,
-                                   request.encodings[position], block, request.block_bytes);
+  const auto error = DecodePayload(payload, payload_bytes, encoding, block, request.block_bytes);
   if (error) return error;
   uint8_t hash[kHashBytes];
   if (!ContentHash(block, request.block_bytes, request.key, hash))
@@ -198,6 +293,22 @@ std::optional<CodecFailure> EncodeBlocks(const EncodeRequest& request, EncodeRes
   result.frames_bytes = 0;
   for (size_t position = 0; position < request.block_count; ++position) {
     if (auto error = EncodeBlock(request, result, position)) return CodecFailure{*error, position};
+  }
+  return std::nullopt;
+}
+
+std::optional<CodecFailure> SealPack(uint8_t* pack, size_t pack_bytes, const FrameSeal& seal) {
+  size_t position = 0;
+  for (size_t at = kPackHeaderBytes; at < pack_bytes; ++position) {
+    const size_t left = pack_bytes - at;
+    if (left < kFrameHeaderBytes) return CodecFailure{CodecError::kFrameBounds, position};
+    const size_t payload_bytes = LoadU32(pack + at + 4);
+    if (payload_bytes < kTagBytes || payload_bytes > kMaxBlockBytes + kTagBytes ||
+        payload_bytes > left - kFrameHeaderBytes || pack[at + 8] <= kEncrypted)
+      return CodecFailure{CodecError::kFrameBounds, position};
+    if (!EncryptFrame(pack + at, kHashBytes + payload_bytes - kTagBytes, at, seal))
+      return CodecFailure{CodecError::kLibraryFailed, position};
+    at += kFrameHeaderBytes + payload_bytes;
   }
   return std::nullopt;
 }

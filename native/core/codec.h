@@ -7,6 +7,8 @@
 //    9  3 bytes, zero
 //   12  32 bytes, content hash of the plain block
 //
+// In an encrypted pack everything from byte 12 on is ciphertext, and a tag ends the payload.
+//
 // docs/FORMAT.md describes it for readers; src/format/frame.ts has the same numbers, and the golden
 // vectors hold both to them. Pure functions of their arguments: any thread may call them; what is
 // costly to set up is kept per thread.
@@ -20,12 +22,16 @@ namespace cloudvol {
 
 inline constexpr size_t kHashBytes = 32;
 inline constexpr size_t kFrameHeaderBytes = 44;
+inline constexpr size_t kTagBytes = 16;
+inline constexpr size_t kSealKeyBytes = 32;
+inline constexpr size_t kPackHeaderBytes = 40;
 inline constexpr size_t kMaxBlockBytes = size_t{1} << 20;
 // Most plain bytes in one call: some milliseconds of a thread of a pool that others wait for.
 inline constexpr size_t kMaxEncodeBytes = size_t{4} << 20;
 
-// How a payload is stored. 3 and 4 are reserved for the same two inside AES-256-GCM.
+// How a payload is stored. In an encrypted pack kEncrypted is added.
 enum class FrameEncoding : uint8_t { kRaw = 1, kZstd = 2 };
+inline constexpr uint8_t kEncrypted = 2;
 
 // What became of a block: a FrameEncoding, or one of these.
 inline constexpr uint8_t kOutcomeZero = 0;
@@ -38,6 +44,15 @@ struct HashKey {
   size_t count = 0;
 };
 
+// Encrypts the frames of one pack: AES-256-GCM, the nonce is the frame's offset in the pack as a u64
+// and four zeros; `aad` and bytes 0 to 11 of the frame are authenticated, hash and payload are
+// encrypted in place, and the payload ends with the tag, which payload_bytes counts.
+struct FrameSeal {
+  const uint8_t* key = nullptr;  // kSealKeyBytes; null: the frames are clear
+  const uint8_t* aad = nullptr;
+  size_t aad_bytes = 0;
+};
+
 enum class CodecError {
   kNoMemory,        // a context could not be had
   kLibraryFailed,   // zstd or OpenSSL failed where they cannot, short of a defect
@@ -45,6 +60,7 @@ enum class CodecError {
   kHeaderMismatch,  // the frame's header is not the one that the index promises
   kPayload,         // the payload does not decode to exactly one block
   kContentHash,     // the block is not the one that was hashed
+  kTag,             // the frame was altered, or is not the one of this place
 };
 
 struct CodecFailure {
@@ -60,6 +76,7 @@ struct EncodeRequest {
   uint32_t first_block;
   const uint8_t* parent_hashes;  // block_count * kHashBytes, all zero where unknown; or null
   HashKey key;
+  bool sealed = false;  // leaves room for a tag behind each payload: see SealPack()
 };
 
 // Caller's memory, one element per block. A block without a frame has offset and payload 0.
@@ -73,12 +90,16 @@ struct EncodeResult {
 };
 
 inline constexpr size_t EncodeCapacity(size_t block_count, size_t block_bytes) {
-  return block_count * (kFrameHeaderBytes + block_bytes);
+  return block_count * (kFrameHeaderBytes + block_bytes + kTagBytes);
 }
 
 // For each block: nothing if it is all zero or has its parent's hash; else a frame, zstd level 1,
 // or raw where that saves less than 1/16. Frames follow one another without gaps.
 std::optional<CodecFailure> EncodeBlocks(const EncodeRequest& request, EncodeResult& result);
+
+// Encrypts all frames of a whole pack where they lie; its header stays. Once for each key: a second
+// time would use its nonces again. After a failure the content of the pack is undefined.
+std::optional<CodecFailure> SealPack(uint8_t* pack, size_t pack_bytes, const FrameSeal& seal);
 
 // Frame i: header at source + offsets[i], and what the index says it must be. Its block goes to
 // target slot slots[i].
@@ -95,6 +116,8 @@ struct DecodeRequest {
   const uint32_t* slots;  // position of the block in `target`, which is large enough
   uint8_t* target;
   HashKey key;
+  FrameSeal seal;
+  uint64_t source_offset = 0;  // of `source` in its pack
 };
 
 // Right bytes or a failure: header, decoded size and content hash are checked for every frame.

@@ -4,7 +4,7 @@ import { HASH_BYTES } from '../format/content-hash.ts';
 import { codec, type CodecError, type EncodedBlocks } from '../native.ts';
 import { damaged, type Damage } from './damage.ts';
 import type { FrameGroup } from './frame-groups.ts';
-import type { RootCipher } from './root-cipher.ts';
+import type { PackPlace, RootCipher } from './root-cipher.ts';
 
 /**
  * Plain bytes that one thread encodes in one go: about three milliseconds, so that a demand read
@@ -45,7 +45,7 @@ export function encodeExtent(extent: EncodeExtent): Promise<EncodedPiece[]> {
       parentHashes: from.parentHashes.subarray(start * HASH_BYTES, end * HASH_BYTES),
       blockBytes,
       firstBlock,
-      ...from.cipher.hashing,
+      ...from.cipher.encoding,
     });
     return { ...encoded, firstBlock, blockCount: end - start };
   }
@@ -54,7 +54,8 @@ export function encodeExtent(extent: EncodeExtent): Promise<EncodedPiece[]> {
 export interface DecodeInto {
   readonly target: Uint8Array;
   readonly blockBytes: number;
-  readonly hashing: RootCipher['hashing'];
+  readonly cipher: RootCipher;
+  readonly pack: PackPlace;
 }
 
 /**
@@ -67,7 +68,7 @@ export async function decodeGroup(
   group: FrameGroup,
   bytes: Uint8Array,
   where: Damage,
-  { target, blockBytes, hashing }: DecodeInto,
+  { target, blockBytes, cipher, pack }: DecodeInto,
 ): Promise<void> {
   const { frames } = group;
   const hashes = new Uint8Array(frames.length * HASH_BYTES);
@@ -85,7 +86,9 @@ export async function decodeGroup(
       hashes,
       slots: Uint32Array.from(frames, ({ slot }) => slot),
       target,
-      ...hashing,
+      ...cipher.hashing,
+      ...cipher.frames(pack),
+      sourceOffset: group.offsetBytes,
     });
   } catch (error) {
     throw isCodecError(error) ? translate(error, group, where) : error;

@@ -171,7 +171,7 @@ export class IndexReader {
     const { blockBytes, blockCount } = this.root;
     const identity = { snapName: object.snapName, pageNumber };
     const { clusterId } = this.#manifest;
-    const place = pagePlace(clusterId, object.snapName, pageNumber);
+    const place = pagePlace(indexKey(clusterId, object), pageNumber);
     const page = decodeIndexPage(sealed, identity, blockBytes, this.#cipher.sealing(place));
     for (let slot = blockCount - pageNumber * PAGE_BLOCKS; slot < PAGE_BLOCKS; slot++) {
       if (!page.has(slot)) continue;

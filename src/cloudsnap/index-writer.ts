@@ -36,14 +36,24 @@ export class IndexWriter {
     this.#options = options;
   }
 
+  /** Of the index object that is being collected. */
+  get #number(): number {
+    return this.#options.attempt * INDEX_OBJECTS_PER_ATTEMPT + this.#objects;
+  }
+
+  get #key(): string {
+    const { clusterId, snapName } = this.#options;
+    return indexKey(clusterId, { snapName, number: this.#number });
+  }
+
   /** Takes a page that changed, in ascending order. A page without frames is not stored. */
   async add(pageNumber: number, page: IndexPage): Promise<void> {
-    const { clusterId, root, snapName, cipher } = this.#options;
+    const { root, snapName, cipher } = this.#options;
     if (page.isEmpty) {
       root.clear(pageNumber);
       return;
     }
-    const sealing = cipher.sealing(pagePlace(clusterId, snapName, pageNumber));
+    const sealing = cipher.sealing(pagePlace(this.#key, pageNumber));
     const bytes = encodeIndexPage(page, { snapName, pageNumber }, sealing);
     this.#pages.push({ pageNumber, bytes });
     this.#pendingBytes += bytes.length;
@@ -53,10 +63,11 @@ export class IndexWriter {
   /** Sends off what has been collected; resolves when its upload has begun. */
   async close(): Promise<void> {
     if (this.#pages.length === 0) return;
-    const { clusterId, snapName, root, uploads, attempt } = this.#options;
+    const { snapName, root, uploads, attempt } = this.#options;
     assert(this.#objects < INDEX_OBJECTS_PER_ATTEMPT, 'no volume has so many pages');
-    const number = attempt * INDEX_OBJECTS_PER_ATTEMPT + this.#objects++;
-    const object = { snapName, number, lengthBytes: this.#pendingBytes };
+    const key = this.#key;
+    const object = { snapName, number: this.#number, lengthBytes: this.#pendingBytes };
+    this.#objects++;
     let offsetBytes = 0;
     for (const { pageNumber, bytes } of this.#pages) {
       root.set(pageNumber, { object, offsetBytes, lengthBytes: bytes.length });
@@ -65,6 +76,6 @@ export class IndexWriter {
     const body = Buffer.concat(this.#pages.map(({ bytes }) => bytes));
     this.#pages = [];
     this.#pendingBytes = 0;
-    await uploads.start(indexKey(clusterId, object), body, { ifAbsent: attempt > 0 });
+    await uploads.start(key, body, { ifAbsent: attempt > 0 });
   }
 }

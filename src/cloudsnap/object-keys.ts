@@ -61,9 +61,9 @@ export function snapPrefix(clusterId: ClusterId, snapName: string): string {
   return `${clusterId}/${snapName}/`;
 }
 
-/** What an encrypted index page is bound to: wherever in its index objects it lies. */
-export function pagePlace(clusterId: ClusterId, snapName: string, pageNumber: number): string {
-  return `${snapPrefix(clusterId, snapName)}page-${pageNumber}`;
+/** The slots of a master key: the only object that is ever written again. */
+export function masterKeyKey(clusterId: ClusterId, masterKeyId: string): string {
+  return `${clusterId}/keys/${masterKeyId}`;
 }
 
 /** The first object of a cloudsnap, put before any other and removed after all others. */
@@ -80,6 +80,11 @@ export function indexKey(
   object: Pick<IndexObjectRef, 'snapName' | 'number'>,
 ): string {
   return `${snapPrefix(clusterId, object.snapName)}index-${object.number}`;
+}
+
+/** What an encrypted index page is bound to: its index object, and which page it is. */
+export function pagePlace(keyOfIndex: string, pageNumber: number): string {
+  return `${keyOfIndex}/${pageNumber}`;
 }
 
 /** @param object its name, as the manifest says it. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
-import { frameBytes } from '../format/frame.ts';
+import { FRAME_TAG_BYTES, frameBytes } from '../format/frame.ts';
 import type { PackRef } from '../format/index-page.ts';
 import { PackRecord, type JournaledFrame } from '../format/pack-record.ts';
 import {
@@ -9,8 +9,9 @@ import {
   PACK_TARGET_BYTES,
   encodePackHeader,
 } from '../format/pack.ts';
+import { codec } from '../native.ts';
 import { packKey } from './object-keys.ts';
-import type { RootCipher } from './root-cipher.ts';
+import { packPlace, type RootCipher } from './root-cipher.ts';
 import type { UploadJournal } from './upload-journal.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -79,9 +80,12 @@ export class PackWriter {
     const body = pack.bytes.subarray(0, this.#length);
     this.#pack = undefined;
     this.#length = 0;
-    const { clusterId, uploads, journal } = this.#options;
+    const { clusterId, volumeId, blockBytes, uploads, cipher, journal } = this.#options;
     const { ref, bytes, record } = pack;
     const packBytes = body.length;
+    const seal = cipher.frames(packPlace(clusterId, { id: volumeId, blockBytes }, ref));
+    // Once: the pack is let go of above, whatever becomes of this.
+    if (seal) await codec().sealPack({ pack: body, ...seal });
     await uploads.start(packKey(clusterId, ref), body, {
       onStored: async () => journal?.append(record.encode(ref.packId, packBytes), packBytes),
       onSettled: () => this.#spare.push(bytes),
@@ -91,7 +95,9 @@ export class PackWriter {
   #begin(): PackInTheMaking {
     const { volumeId, snapName, blockBytes } = this.#options;
     const packId = randomBytes(PACK_ID_BYTES).toString('hex');
-    const bytes = this.#spare.pop() ?? new Uint8Array(PACK_TARGET_BYTES + frameBytes(blockBytes));
+    const bytes =
+      this.#spare.pop() ??
+      new Uint8Array(PACK_TARGET_BYTES + frameBytes(blockBytes + FRAME_TAG_BYTES));
     bytes.set(encodePackHeader({ packId, volumeId, blockBytes }));
     this.#length = PACK_HEADER_BYTES;
     this.#packs++;

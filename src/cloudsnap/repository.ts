@@ -19,6 +19,7 @@ import type {
 import { parentKey, withWholeChains } from './chain.ts';
 import { ClearRepositoryCipher } from './clear-repository-cipher.ts';
 import { deleteCloudsnap, listDependants } from './delete-cloudsnap.ts';
+import { EncryptedRepositoryCipher } from './encrypted-repository-cipher.ts';
 import { IndexReader } from './index-reader.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
 import { manifestKey } from './object-keys.ts';
@@ -45,9 +46,17 @@ export interface RepositoryOptions {
   readonly uploadsAtOnce?: number;
   /** Bytes beyond which a pack is closed; for tests with small volumes. */
   readonly packTargetBytes?: number;
+  /** With it the repository is encrypted, from its first use on. */
+  readonly passphrase?: string;
 }
 
 const DEFAULT_UPLOADS_AT_ONCE = 4;
+/** The credential is not the one for this root. */
+const LOCKED = [
+  'cloudsnap/encrypted',
+  'cloudsnap/not-encrypted',
+  'cloudsnap/wrong-passphrase',
+] as const;
 /** Manifests fetched at once by a listing. */
 const READS_AT_ONCE = 16;
 
@@ -68,8 +77,13 @@ class StoreRepository implements CloudsnapRepository {
   constructor(options: RepositoryOptions) {
     this.id = `${options.store.location}/${options.clusterId}`;
     this.clusterId = options.clusterId;
-    this.#options = { uploadsAtOnce: DEFAULT_UPLOADS_AT_ONCE, ...options };
-    this.#ciphers = new ClearRepositoryCipher(options.store);
+    const { passphrase, ...others } = options;
+    this.#options = { uploadsAtOnce: DEFAULT_UPLOADS_AT_ONCE, ...others };
+    const { store } = options;
+    this.#ciphers =
+      passphrase === undefined
+        ? new ClearRepositoryCipher(store)
+        : new EncryptedRepositoryCipher(store, passphrase);
     this.#catalog = new ManifestCatalog(options.store, this.#ciphers);
   }
 
@@ -84,16 +98,31 @@ class StoreRepository implements CloudsnapRepository {
     const clusters = filter.allClusters ? await this.#catalog.clusters(signal) : [this.clusterId];
     const entries: CloudsnapEntry[] = [];
     for (const clusterId of clusters) {
-      const slots = await this.#catalog.slots(clusterId, filter.volumeId, signal);
-      const found = await mapLimited(
-        slots.filter(isVisible),
-        (slot) => this.#readListed(slot, signal),
-        { limit: READS_AT_ONCE, ...withSignal(signal) },
-      );
-      const readable = found.filter((entry) => entry !== undefined);
-      entries.push(...withWholeChains(readable, slots).sort(byVolumeAndSequence));
+      try {
+        entries.push(...(await this.#listRoot(clusterId, filter.volumeId, signal)));
+      } catch (error) {
+        const isOthers = LOCKED.some((code) => hasCode(error, code)) && filter.allClusters;
+        if (!isOthers) throw error;
+        // Another root of the bucket with another passphrase does not hide those that can be read.
+        this.#options.log.warn('repository.root-unreadable', { clusterId, error });
+      }
     }
     return entries;
+  }
+
+  async #listRoot(
+    clusterId: ClusterId,
+    volumeId: VolumeId | undefined,
+    signal?: AbortSignal,
+  ): Promise<CloudsnapEntry[]> {
+    const slots = await this.#catalog.slots(clusterId, volumeId, signal);
+    const found = await mapLimited(
+      slots.filter(isVisible),
+      (slot) => this.#readListed(slot, signal),
+      { limit: READS_AT_ONCE, ...withSignal(signal) },
+    );
+    const readable = found.filter((entry) => entry !== undefined);
+    return withWholeChains(readable, slots).sort(byVolumeAndSequence);
   }
 
   async find(cloudsnapId: string, signal?: AbortSignal): Promise<CloudsnapEntry> {

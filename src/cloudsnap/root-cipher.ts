@@ -13,8 +13,10 @@ import { packKey } from './object-keys.ts';
 export interface RootCipher {
   /** 32 lower-case hex digits; undefined: the root is clear. */
   readonly masterKeyId: string | undefined;
-  /** For the native codec: content hashes are keyed where there is a key. */
+  /** For decodeFrames: content hashes are keyed where there is a key. */
   readonly hashing: { readonly key?: Uint8Array };
+  /** For encodeBlocks. */
+  readonly encoding: { readonly key?: Uint8Array; readonly sealed?: true };
   /**
    * For everything in an envelope, and for small records.
    * @param place the object's key; of an index page, what `pagePlace` makes.
@@ -50,6 +52,7 @@ export function packPlace(
 export const CLEAR: RootCipher = {
   masterKeyId: undefined,
   hashing: {},
+  encoding: {},
   sealing: () => undefined,
   frames: () => undefined,
 };

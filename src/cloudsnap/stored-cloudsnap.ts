@@ -12,7 +12,7 @@ import { readIntact } from './damage.ts';
 import { groupFrames, type FrameGroup, type WantedFrame } from './frame-groups.ts';
 import type { IndexReader, IndexReaderOptions } from './index-reader.ts';
 import { packKey } from './object-keys.ts';
-import type { RootCipher } from './root-cipher.ts';
+import { packPlace, type RootCipher } from './root-cipher.ts';
 
 /**
  * Requests of one reader under way at once: enough to fill a link of some milliseconds' latency.
@@ -97,15 +97,15 @@ export class StoredCloudsnap implements CloudsnapReader {
    */
   async fetchGroup(group: FrameGroup, target: Uint8Array, signal: AbortSignal): Promise<void> {
     const { cloudsnapId, clusterId } = this.manifest;
-    const { blockBytes } = this.geometry;
     const key = packKey(clusterId, group.pack);
     const where = { cloudsnapId, object: key };
-    const { hashing } = this.#cipher;
+    const pack = packPlace(clusterId, this.manifest.volume, group.pack);
+    const into = { target, blockBytes: this.geometry.blockBytes, cipher: this.#cipher, pack };
     const range = { offset: group.offsetBytes, length: group.lengthBytes };
     await readIntact(
       where,
       () => this.#store.get(key, { range, signal }),
-      (bytes) => decodeGroup(group, bytes, where, { target, blockBytes, hashing }),
+      (bytes) => decodeGroup(group, bytes, where, into),
     );
   }
 

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 
 import { runBackup } from '../backup/run-backup.ts';
 import type { Clock } from '../base/clock.ts';
-import { CloudvolError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { openRepository } from '../cloudsnap/repository.ts';
 import { chooseLiveDirectory } from '../config/live-directory.ts';
@@ -42,8 +41,8 @@ export function openDomain(clock: Clock, log: Log): Domain {
     },
     openStore: (target) => openStore(target, { clock, log }),
     openRepository: async (store, clusterId, passphrase) => {
-      if (passphrase !== undefined) throw noEncryption();
-      return openRepository({ store, clusterId, clock, log });
+      const options = { store, clusterId, clock, log };
+      return openRepository(passphrase === undefined ? options : { ...options, passphrase });
     },
     recipes: {
       runBackup,
@@ -52,13 +51,6 @@ export function openDomain(clock: Clock, log: Log): Domain {
       hydrate: (target, source, task) => hydrate(target, source, {}, task),
     },
   };
-}
-
-/** Never in clear what was to be encrypted. */
-function noEncryption(): CloudvolError {
-  return new CloudvolError('cloudsnap/unsupported', 'this version does not encrypt cloudsnaps', {
-    hint: 'leave --encryption-passphrase out, or use a newer version',
-  });
 }
 
 async function sideBytesOf(stateDir: string): Promise<number> {

@@ -11,15 +11,24 @@ export interface FrameHeader {
   readonly block: number;
   readonly payloadBytes: number;
   readonly encoding: FrameEncoding;
+  /** Of an encrypted frame: its ciphertext, which says nothing. */
   readonly hash: Uint8Array;
 }
 
 /** FrameEncoding in native/core/codec.h. */
 export const FRAME_RAW = 1;
 export const FRAME_ZSTD = 2;
-export type FrameEncoding = typeof FRAME_RAW | typeof FRAME_ZSTD;
+/** The same two inside AES-256-GCM: the payload ends with a tag of 16 bytes. */
+export const FRAME_SEALED_RAW = 3;
+export const FRAME_SEALED_ZSTD = 4;
+export type FrameEncoding =
+  | typeof FRAME_RAW
+  | typeof FRAME_ZSTD
+  | typeof FRAME_SEALED_RAW
+  | typeof FRAME_SEALED_ZSTD;
 
 export const FRAME_HEADER_BYTES = 44;
+export const FRAME_TAG_BYTES = 16;
 
 /** Bytes of a frame in its pack. */
 export function frameBytes(payloadBytes: number): number {
@@ -36,7 +45,14 @@ export function isPossiblePayload(
   blockBytes: number,
 ): encoding is FrameEncoding {
   if (encoding === FRAME_RAW) return payloadBytes === blockBytes;
-  return encoding === FRAME_ZSTD && payloadBytes > 0 && payloadBytes < blockBytes;
+  if (encoding === FRAME_ZSTD) return payloadBytes > 0 && payloadBytes < blockBytes;
+  const plainBytes = payloadBytes - FRAME_TAG_BYTES;
+  if (encoding === FRAME_SEALED_RAW) return plainBytes === blockBytes;
+  return encoding === FRAME_SEALED_ZSTD && plainBytes > 0 && plainBytes < blockBytes;
+}
+
+export function isSealed(encoding: FrameEncoding): boolean {
+  return encoding === FRAME_SEALED_RAW || encoding === FRAME_SEALED_ZSTD;
 }
 
 /** @throws CloudvolError `format/corrupt` */

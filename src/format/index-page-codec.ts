@@ -1,9 +1,16 @@
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { MAX_SNAP_NAME_BYTES, requireSnapName } from './cloudsnap-id.ts';
+import { corrupt } from './corrupt.ts';
 import { HASH_BYTES } from './content-hash.ts';
 import { ENVELOPE_BYTES, seal, unseal, type Sealing } from './envelope.ts';
-import { FRAME_HEADER_BYTES, frameBytes, isPossiblePayload } from './frame.ts';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_TAG_BYTES,
+  frameBytes,
+  isPossiblePayload,
+  isSealed,
+} from './frame.ts';
 import { IndexPage, PAGE_BLOCKS, type FramePlace, type PackRef } from './index-page.ts';
 import { MAX_PACK_BYTES, PACK_HEADER_BYTES, PACK_ID_BYTES } from './pack.ts';
 
@@ -59,7 +66,14 @@ export function decodeIndexPage(
   sealing?: Sealing,
 ): IndexPage {
   const record = unseal('CVIP', sealed, MAX_PAGE_RECORD_BYTES, sealing);
-  return decodePageRecord(record, expected, blockBytes);
+  const page = decodePageRecord(record, expected, blockBytes);
+  for (let slot = 0; slot < PAGE_BLOCKS; slot++) {
+    const place = page.place(slot);
+    if (place && isSealed(place.encoding) !== (sealing !== undefined)) {
+      throw corrupt(`index page ${expected.pageNumber} names clear and encrypted frames`);
+    }
+  }
+  return page;
 }
 
 /**
@@ -206,7 +220,7 @@ function readPlace(
   const pack = packs[position];
   if (!pack) throw reader.wrong('a frame in no pack');
   const offsetBytes = (ends[position] ?? PACK_HEADER_BYTES) + reader.varint(MAX_PACK_BYTES);
-  const size = reader.varint(blockBytes * ENCODINGS + ENCODINGS - 1);
+  const size = reader.varint((blockBytes + FRAME_TAG_BYTES) * ENCODINGS + ENCODINGS - 1);
   const encoding = size % ENCODINGS;
   const payloadBytes = Math.floor(size / ENCODINGS);
   if (!isPossiblePayload(encoding, payloadBytes, blockBytes)) {

@@ -4,7 +4,7 @@ import { isVolumeId, type VolumeId } from '../base/ids.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { FORMAT_VERSION } from './format-version.ts';
-import { frameBytes, readFrameHeader, type FrameHeader } from './frame.ts';
+import { FRAME_TAG_BYTES, frameBytes, readFrameHeader, type FrameHeader } from './frame.ts';
 
 /**
  * A pack: this header, then frames without gaps, ascending by block; nothing behind them, since an
@@ -33,7 +33,7 @@ export const PACK_ID_BYTES = 16;
  */
 export const PACK_TARGET_BYTES = 16 << 20;
 /** The most that a pack can have: the frame that takes it beyond the target is the last. */
-export const MAX_PACK_BYTES = PACK_TARGET_BYTES + frameBytes(MAX_BLOCK_BYTES);
+export const MAX_PACK_BYTES = PACK_TARGET_BYTES + frameBytes(MAX_BLOCK_BYTES + FRAME_TAG_BYTES);
 
 const MAGIC = 'CVPACK';
 

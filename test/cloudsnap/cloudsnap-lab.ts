@@ -69,6 +69,8 @@ export interface LabOptions {
   readonly disk?: MemoryStore;
   readonly faults?: FaultPlan;
   readonly log?: Log;
+  /** Makes an encrypted repository. */
+  readonly passphrase?: string;
 }
 
 /**
@@ -82,10 +84,17 @@ export class CloudsnapLab {
   readonly clock = new ManualClock();
   readonly clusterId: ClusterId = newClusterId();
   readonly log: Log;
+  readonly passphrase: string | undefined;
   repository!: CloudsnapRepository;
   faults: FaultPlan;
 
-  private constructor({ disk = new MemoryStore(), faults, log = silentLog }: LabOptions) {
+  private constructor({
+    disk = new MemoryStore(),
+    faults,
+    log = silentLog,
+    passphrase,
+  }: LabOptions) {
+    this.passphrase = passphrase;
     this.disk = disk;
     this.metrics = new MetricsStore(disk);
     this.faults = faults ?? (() => ({ kind: 'none' }));
@@ -101,9 +110,10 @@ export class CloudsnapLab {
   }
 
   /** A repository on the same store that remembers nothing. */
-  another(): Promise<CloudsnapRepository> {
+  another(passphrase = this.passphrase): Promise<CloudsnapRepository> {
     const { store, clusterId, log, clock } = this;
-    return openRepository({ store, clusterId, log, clock });
+    const options = { store, clusterId, log, clock };
+    return openRepository(passphrase === undefined ? options : { ...options, passphrase });
   }
 
   plan(image: ModelImage, parent: CloudsnapEntry | null, blocks: Iterable<number>): CloudsnapPlan {
