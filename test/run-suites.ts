@@ -20,6 +20,7 @@ const LONG = [
   'test/backup/failed-backup.test.ts',
   'test/backup/repair.test.ts',
   'test/backup/simulation.test.ts',
+  'test/cloudsnap/encryption.test.ts',
   'test/cloudsnap/damage.test.ts',
   'test/cloudsnap/delete-cloudsnap.test.ts',
   'test/cloudsnap/round-trip.test.ts',

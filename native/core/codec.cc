@@ -201,8 +201,8 @@ std::optional<CodecError> EncodeBlock(const EncodeRequest& request, EncodeResult
     std::memset(frame + kFrameHeaderBytes + payload.bytes, 0, kTagBytes);
     payload.bytes += kTagBytes;
   }
-  const auto encoding =
-      static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) + (request.sealed ? kEncrypted : 0));
+  const auto encoding = static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) +
+                                             (request.sealed ? kEncrypted : 0));
   const auto payload_bytes = static_cast<uint32_t>(payload.bytes);
   WriteHeader(frame, {request.first_block + static_cast<uint32_t>(position), payload_bytes,
                       encoding, hash});

@@ -44,8 +44,8 @@ struct HashKey {
   size_t count = 0;
 };
 
-// Encrypts the frames of one pack: AES-256-GCM, the nonce is the frame's offset in the pack as a u64
-// and four zeros; `aad` and bytes 0 to 11 of the frame are authenticated, hash and payload are
+// Encrypts the frames of one pack: AES-256-GCM, the nonce is the frame's offset in the pack as a
+// u64 and four zeros; `aad` and bytes 0 to 11 of the frame are authenticated, hash and payload are
 // encrypted in place, and the payload ends with the tag, which payload_bytes counts.
 struct FrameSeal {
   const uint8_t* key = nullptr;  // kSealKeyBytes; null: the frames are clear
@@ -116,7 +116,7 @@ struct DecodeRequest {
   const uint32_t* slots;  // position of the block in `target`, which is large enough
   uint8_t* target;
   HashKey key;
-  FrameSeal seal;
+  FrameSeal seal = {};
   uint64_t source_offset = 0;  // of `source` in its pack
 };
 

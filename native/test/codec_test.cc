@@ -2,6 +2,7 @@
 // libcrypto.so.3).
 #include "core/codec.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -39,7 +40,7 @@ std::string Hex(const uint8_t* bytes, size_t count) {
 // Owns what an EncodeResult points at.
 struct Encoded {
   Encoded(const std::vector<uint8_t>& blocks, size_t block_bytes, uint32_t first_block,
-          const uint8_t* parents = nullptr, cloudvol::HashKey key = {})
+          const uint8_t* parents = nullptr, cloudvol::HashKey key = {}, bool sealed = false)
       : count(blocks.size() / block_bytes),
         frames(cloudvol::EncodeCapacity(count, block_bytes)),
         outcomes(count),
@@ -49,7 +50,7 @@ struct Encoded {
     result = {frames.data(),        outcomes.data(), offsets.data(),
               payload_bytes.data(), hashes.data(),   0};
     const auto failure = cloudvol::EncodeBlocks(
-        {blocks.data(), count, block_bytes, first_block, parents, key}, result);
+        {blocks.data(), count, block_bytes, first_block, parents, key, sealed}, result);
     CHECK(!failure);
   }
   size_t count;
@@ -198,6 +199,90 @@ void BombsAreRefused() {
   for (size_t at = 4096; at < target.size(); ++at) CHECK(target[at] == 0xee);
 }
 
+// Two blocks, one that compresses, as a whole pack: header, then sealed frames.
+struct SealedPack {
+  SealedPack() : blocks(2 * kBlockBytes) {
+    std::mt19937 random(7);
+    for (size_t i = kBlockBytes; i < blocks.size(); ++i) blocks[i] = static_cast<uint8_t>(random());
+    std::memset(blocks.data(), 7, kBlockBytes - 100);
+    const Encoded encoded(blocks, kBlockBytes, 5, nullptr, {}, true);
+    CHECK(encoded.outcomes[0] == kZstd + cloudvol::kEncrypted);
+    CHECK(encoded.outcomes[1] == kRaw + cloudvol::kEncrypted);
+    encodings = encoded.outcomes;
+    payload_bytes = encoded.payload_bytes;
+    hashes = encoded.hashes;
+    for (const uint32_t offset : encoded.offsets)
+      offsets.push_back(offset + cloudvol::kPackHeaderBytes);
+    bytes.resize(cloudvol::kPackHeaderBytes, 1);
+    bytes.insert(bytes.end(), encoded.frames.begin(),
+                 encoded.frames.begin() + static_cast<long>(encoded.result.frames_bytes));
+    CHECK(!cloudvol::SealPack(bytes.data(), bytes.size(), Seal()));
+  }
+
+  cloudvol::FrameSeal Seal() const { return {key, aad, sizeof aad}; }
+
+  std::optional<cloudvol::CodecFailure> Open(const std::vector<uint8_t>& source,
+                                             const cloudvol::FrameSeal& seal,
+                                             uint64_t source_offset,
+                                             std::vector<uint8_t>& target) const {
+    const uint32_t numbers[] = {5, 6};
+    const uint32_t slots[] = {0, 1};
+    target.assign(blocks.size(), 0);
+    return cloudvol::DecodeFrames({source.data(), source.size(), kBlockBytes, 2, offsets.data(),
+                                   numbers, payload_bytes.data(), encodings.data(), hashes.data(),
+                                   slots, target.data(), {}, seal, source_offset});
+  }
+
+  static constexpr size_t kBlockBytes = 4096;
+  const uint8_t key[cloudvol::kSealKeyBytes] = {1, 2, 3};
+  const uint8_t aad[5] = {9, 8, 7, 6, 5};
+  std::vector<uint8_t> blocks, bytes, encodings, hashes;
+  std::vector<uint32_t> offsets, payload_bytes;
+};
+
+void SealedFramesComeOutAsTheyWentIn() {
+  const SealedPack pack;
+  std::vector<uint8_t> target;
+  CHECK(!pack.Open(pack.bytes, pack.Seal(), 0, target));
+  CHECK(target == pack.blocks);
+  const auto raw = pack.blocks.end() - 64;
+  CHECK(std::search(pack.bytes.begin(), pack.bytes.end(), raw, pack.blocks.end()) ==
+        pack.bytes.end());
+}
+
+void EveryAlteredByteOfASealedFrameIsRefused() {
+  const SealedPack pack;
+  std::vector<uint8_t> target;
+  for (size_t at = cloudvol::kPackHeaderBytes; at < pack.bytes.size(); ++at) {
+    std::vector<uint8_t> altered = pack.bytes;
+    altered[at] ^= 0x10;
+    const auto failure = pack.Open(altered, pack.Seal(), 0, target);
+    CHECK(failure && (failure->error == CodecError::kTag ||
+                      failure->error == CodecError::kHeaderMismatch));
+  }
+}
+
+void ASealedFrameOpensInItsPlaceAndWithItsKeyOnly() {
+  const SealedPack pack;
+  std::vector<uint8_t> target;
+  CHECK(pack.Open(pack.bytes, pack.Seal(), 1, target)->error == CodecError::kTag);
+  const uint8_t other_key[cloudvol::kSealKeyBytes] = {1, 2, 4};
+  CHECK(pack.Open(pack.bytes, {other_key, pack.aad, 5}, 0, target)->error == CodecError::kTag);
+  CHECK(pack.Open(pack.bytes, {pack.key, pack.aad, 4}, 0, target)->error == CodecError::kTag);
+  CHECK(pack.Open(pack.bytes, {}, 0, target)->error == CodecError::kHeaderMismatch);
+}
+
+void APackWithFramesThatCannotBeIsNotSealed() {
+  const SealedPack pack;
+  std::vector<uint8_t> cut(pack.bytes.begin(), pack.bytes.end() - 1);
+  CHECK(cloudvol::SealPack(cut.data(), cut.size(), pack.Seal())->error ==
+        CodecError::kFrameBounds);
+  std::vector<uint8_t> clear = pack.bytes;
+  clear[cloudvol::kPackHeaderBytes + 8] = kRaw;
+  CHECK(cloudvol::SealPack(clear.data(), clear.size(), pack.Seal())->error ==
+        CodecError::kFrameBounds);
+}
+
 }  // namespace
 
 int main() {
@@ -207,5 +292,9 @@ int main() {
   UnchangedBlocksMakeNoFrame();
   AlteredFramesAreRefused();
   BombsAreRefused();
+  SealedFramesComeOutAsTheyWentIn();
+  EveryAlteredByteOfASealedFrameIsRefused();
+  ASealedFrameOpensInItsPlaceAndWithItsKeyOnly();
+  APackWithFramesThatCannotBeIsNotSealed();
   std::puts("codec_test: ok");
 }
