@@ -36,6 +36,18 @@ const CREDENTIAL_VERBS: readonly CommandEntry[] = [
     summary: 'Delete a credential for cloud-snap',
     load: () => import('./commands/credentials/delete.ts'),
   },
+  {
+    name: 'validate',
+    alias: ['v'],
+    summary: 'Write, read, list, delete and measure by a credential',
+    load: () => import('./commands/credentials/validate.ts'),
+  },
+  {
+    name: 'delete-refs',
+    alias: ['dr'],
+    summary: 'Drop the schedules and tasks of a credential, so that it can be deleted',
+    load: () => import('./commands/credentials/delete-refs.ts'),
+  },
 ];
 
 const CREDENTIALS: CommandGroup = {

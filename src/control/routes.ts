@@ -42,6 +42,8 @@ export const ROUTES = {
   createCredential: post('/v1/credentials', SLOW_MS),
   listCredentials: get('/v1/credentials'),
   deleteCredential: del('/v1/credentials/:credential'),
+  validateCredential: get('/v1/credentials/validate/:credential', SLOW_MS),
+  deleteCredentialReferences: del('/v1/credentials/references/:credential'),
 
   inspectSecrets: get('/v1/secrets/verify'),
   loginSecrets: post('/v1/secrets/login', QUICK_MS),

@@ -256,6 +256,27 @@ export const CALLS = {
   },
   listCredentials: { input: nothing, output: Type.Array(credentialView) },
   deleteCredential: { input: closed({ credential: reference() }), output: nothing },
+  validateCredential: {
+    input: closed({ credential: reference() }),
+    output: closed({
+      valid: Type.Boolean({ description: 'nothing that cloudsnaps need is missing' }),
+      checks: Type.Array(
+        closed({
+          name: Type.String(),
+          outcome: Type.String({ description: 'ok, limited, failed, skipped' }),
+          words: Type.String(),
+        }),
+      ),
+      writeBytesPerSecond: orNull(Type.Number()),
+    }),
+  },
+  deleteCredentialReferences: {
+    input: closed({ credential: reference() }),
+    output: closed({
+      deletedSchedules: Type.Array(Type.String({ description: 'ids' })),
+      stoppedTasks: Type.Array(Type.String({ description: 'ids' })),
+    }),
+  },
 
   inspectSecrets: {
     input: nothing,

@@ -10,6 +10,7 @@ import type { CloudsnapEntry, CloudsnapRepository } from '../cloudsnap/cloudsnap
 import type { BackupRequest } from '../backup/run-backup.ts';
 import type { SplitCredential } from '../secrets/split-credential.ts';
 import type { Credential } from '../secrets/credential.ts';
+import type { StoreReport } from '../store/validate-store.ts';
 import type { StoreTarget } from '../store/store-target.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
 import type { BackingSource } from '../volume/backing-source.ts';
@@ -84,6 +85,8 @@ export interface Repositories {
    * default bucket that is not there.
    */
   check(credential: SplitCredential): Promise<void>;
+  /** Tries the store of a credential, opened anew. @throws CloudvolError `secrets/locked` */
+  validate(credential: Credential, signal: AbortSignal): Promise<StoreReport>;
   /** Requests to the credential's store since this agent started; zeros before its first use. */
   requests(credential: Credential): StoreMetrics['requests'];
   /** Closes what was opened for a credential that is not used any more. */

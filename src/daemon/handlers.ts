@@ -35,6 +35,8 @@ export function handlersOf(services: Services): Handlers {
     createCredential: credentials.createCredential,
     listCredentials: credentials.listCredentials,
     deleteCredential: credentials.deleteCredential,
+    validateCredential: credentials.validateCredential,
+    deleteCredentialReferences: credentials.deleteCredentialReferences,
     inspectSecrets: secrets.inspectSecrets,
     loginSecrets: secrets.loginSecrets,
     logoutSecrets: secrets.logoutSecrets,

@@ -1,12 +1,16 @@
+import type { Clock } from '../base/clock.ts';
 import type { CloudsnapRepository } from '../cloudsnap/cloudsnap-api.ts';
 import type { SplitCredential } from '../secrets/split-credential.ts';
 import type { Credential, CredentialSecrets, ProviderSettings } from '../secrets/credential.ts';
 import type { StoreMetrics } from '../store/layers/metrics.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { OpenedStore } from '../store/open-store.ts';
+import type { StoreReport } from '../store/validate-store.ts';
 import type { Repositories } from './domain.ts';
+import { validateCredential } from './validate-credential.ts';
 
 export interface RepositoryPoolOptions {
+  readonly clock: Clock;
   /** @throws CloudvolError `secrets/locked` before a login, for a credential with secret parts */
   secretsOf(credential: Credential): Promise<CredentialSecrets>;
   openStore(settings: ProviderSettings, secrets: CredentialSecrets): Promise<OpenedStore>;
@@ -59,6 +63,17 @@ export class RepositoryPool implements Repositories {
   async check({ settings, secrets }: SplitCredential): Promise<void> {
     const { store } = await this.#openNew(settings, secrets);
     await store.close();
+  }
+
+  async validate(credential: Credential, signal: AbortSignal): Promise<StoreReport> {
+    const options = this.#options;
+    const secrets = await options.secretsOf(credential);
+    return validateCredential(credential, {
+      openStore: () => options.openStore(credential.settings, secrets),
+      openRepository: (store) => options.openRepository(store, secrets.passphrase),
+      clock: options.clock,
+      signal,
+    });
   }
 
   requests({ id }: Credential): StoreMetrics['requests'] {

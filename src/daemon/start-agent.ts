@@ -78,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await vault.sweep();
     await unlockAtStart(config, database.secrets, log);
     const repositories = new RepositoryPool({
+      clock,
       secretsOf: (credential) => vault.secretsOf(credential),
       openStore: (settings, secrets) =>
         domain.openStore(storeTargetOf(settings, secrets, database.clusterId)),

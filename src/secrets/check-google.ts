@@ -8,7 +8,8 @@ import { present } from './present.ts';
 export function checkGoogle(fields: CredentialFields): GoogleSettings {
   const { jsonKey, endpoint, bucket, ca } = fields;
   if (endpoint !== undefined) checkUrl('google', endpoint);
-  chooseOne(fields, ['jsonKey', 'useIam']);
+  // Another endpoint than Google's may ask for nobody's name.
+  if (endpoint === undefined || jsonKey !== undefined) chooseOne(fields, ['jsonKey', 'useIam']);
   const own = jsonKey === undefined ? undefined : projectOf(jsonKey);
   const projectId = fields.projectId ?? own;
   return { provider: 'google', ...present({ projectId, endpoint, bucket, ca }) };
@@ -18,7 +19,7 @@ export function checkGoogle(fields: CredentialFields): GoogleSettings {
 function projectOf(jsonKey: string): string | undefined {
   const key = parse(jsonKey);
   const isKey = typeof key['client_email'] === 'string' && typeof key['private_key'] === 'string';
-  if (!isKey && key['type'] !== 'external_account') {
+  if (!isKey) {
     throw badField('google', 'jsonKey', "is not a service account's JSON key", {
       hint: 'make one with: gcloud iam service-accounts keys create',
     });

@@ -229,3 +229,38 @@ test('credentials delete says so; an empty list is a sentence', async (t) => {
     'Credential deleted successfully\n',
   );
 });
+
+test('credentials validate prints each check; what is missing is an exit code', async (t) => {
+  const checks = [
+    { name: 'connect', outcome: 'ok', words: 's3://x answers' },
+    { name: 'write', outcome: 'failed', words: 'you may not write' },
+  ];
+  let valid = true;
+  const lab = await openCliLab(t, {
+    validateCredential: () => ({ valid, checks, writeBytesPerSecond: null }),
+  });
+  const good = await lab.run('credentials', 'validate', 'mine');
+  t.regex(good.stdout, /^connect +ok +s3:\/\/x answers$/m);
+  t.regex(good.stdout, /Credential validated successfully\n$/);
+  t.is(good.code, 0);
+  valid = false;
+  const bad = await lab.run('credentials', 'validate', 'mine');
+  t.regex(bad.stderr, /cannot be used/);
+  t.is(bad.code, EXIT.failed);
+  t.false(
+    (JSON.parse((await lab.run('cred', 'v', 'mine', '-j')).stdout) as { valid: boolean }).valid,
+  );
+});
+
+test('credentials delete-refs names the tasks that it stopped', async (t) => {
+  const lab = await openCliLab(t, {
+    deleteCredentialReferences: () => ({
+      deletedSchedules: ['daily'],
+      stoppedTasks: ['one', 'two'],
+    }),
+  });
+  t.is(
+    (await lab.run('credentials', 'delete-refs', 'mine')).stdout,
+    'Schedule daily deleted\nTask one stopped\nTask two stopped\nReferences to the credential deleted successfully\n',
+  );
+});

@@ -1,78 +1,18 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Ajv } from 'ajv';
-import addFormats from 'ajv-formats';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 
 import { systemClock } from '../../src/base/clock.ts';
 import { CloudvolError } from '../../src/base/errors.ts';
 import { silentLog } from '../../src/base/log.ts';
-import { parseAgentConfig } from '../../src/config/agent-config.ts';
-import { ControlClient } from '../../src/control/client.ts';
-import type { RouteName } from '../../src/control/routes.ts';
-import { CALLS, type Api } from '../../src/control/schemas.ts';
-import { startAgent, type Agent } from '../../src/daemon/start-agent.ts';
+import type { Api } from '../../src/control/schemas.ts';
+import { startAgent } from '../../src/daemon/start-agent.ts';
+import { openLab } from './agent-lab.ts';
 import { FakeDomain } from './fake-domain.ts';
 
 const GIB = 2 ** 30;
 const SNAP = '540bccfe-8d5d-412a-b3f7-bd83e3e8fd3b/8135434010390215655-196788017';
-
-/** An agent over a fake domain, and a caller that holds every answer against its schema. */
-class Lab {
-  readonly directory = mkdtempSync(join(tmpdir(), 'cloudvol-agent-'));
-  readonly domain = new FakeDomain();
-  readonly #ajv = addFormats.default(new Ajv({ strict: false }));
-  #agent: Agent | undefined;
-
-  get config() {
-    const { directory } = this;
-    return parseAgentConfig(
-      ['--state-dir', `${directory}/state`, '--runtime-dir', `${directory}/run`],
-      {},
-    );
-  }
-
-  async start(): Promise<void> {
-    const { config, domain } = this;
-    this.#agent = await startAgent({ config, domain, clock: systemClock, log: silentLog });
-  }
-
-  async stop(): Promise<void> {
-    await this.#agent?.close();
-    this.#agent = undefined;
-  }
-
-  async call<Name extends RouteName>(
-    name: Name,
-    input: Api[Name]['input'],
-  ): Promise<Api[Name]['output']> {
-    const answer = await new ControlClient(this.config.socketPath).call(name, input);
-    const check = this.#ajv.compile(CALLS[name].output);
-    if (!check(answer))
-      throw new Error(`${name} answers against its schema: ${JSON.stringify(check.errors)}`);
-    return answer;
-  }
-
-  create(name: string, labels = {}) {
-    return this.call('createVolume', { name, sizeBytes: GIB, labels });
-  }
-
-  ended(task: string) {
-    return this.call('waitForTask', { task, waitMs: 10_000 });
-  }
-}
-
-async function openLab(t: ExecutionContext): Promise<Lab> {
-  const lab = new Lab();
-  t.teardown(async () => {
-    await lab.stop();
-    rmSync(lab.directory, { recursive: true, force: true });
-  });
-  await lab.start();
-  return lab;
-}
 
 test('the first start makes a cluster id and a credential, later ones keep them', async (t) => {
   const lab = await openLab(t);

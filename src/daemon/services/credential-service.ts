@@ -9,7 +9,12 @@ import type { TaskRunner } from '../../tasks/task-runner.ts';
 import type { ManagedVolumes, Repositories } from '../domain.ts';
 import { credentialView } from './views.ts';
 
-type CredentialCalls = 'createCredential' | 'listCredentials' | 'deleteCredential';
+type CredentialCalls =
+  | 'createCredential'
+  | 'listCredentials'
+  | 'deleteCredential'
+  | 'validateCredential'
+  | 'deleteCredentialReferences';
 
 export interface CredentialServiceDeps {
   readonly credentials: CredentialRegistry;
@@ -51,7 +56,9 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
       throw new CloudvolError(
         'credential/in-use',
         `credential ${credential.name} is in use by ${user}`,
-        { hint: 'wait until it is not needed any more' },
+        {
+          hint: `wait, or cloudvol credentials delete-refs ${credential.name} drops what refers to it`,
+        },
       );
     }
     await this.#deps.vault.delete(credential);
@@ -59,17 +66,66 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
     return {};
   };
 
-  async #userOf({ id }: Credential): Promise<string | undefined> {
-    const { tasks, volumes, schedules } = this.#deps;
-    const task = tasks.running().find(({ credentialId }) => credentialId === id);
-    if (task) return `the ${task.kind.toLowerCase()} ${task.id}`;
-    for (const volume of volumes.list()) {
-      const { backing } = await volume.inspect();
-      if (backing?.credentialId !== id) continue;
-      return `volume ${volume.attributes.name}, which still fetches blocks through it`;
+  readonly validateCredential: Handlers['validateCredential'] = async (input, signal) => {
+    const { credentials, repositories } = this.#deps;
+    const credential = credentials.find(input.credential);
+    const { checks, writeBytesPerSecond } = await repositories.validate(credential, signal);
+    if (writeBytesPerSecond !== undefined) {
+      credentials.noteWriteSpeed(credential.id, writeBytesPerSecond);
     }
-    const schedule = schedules.list().find(({ credentialId }) => credentialId === id);
-    if (schedule) return `the schedule ${schedule.id}`;
-    return undefined;
+    return {
+      valid: !checks.some(({ outcome }) => outcome === 'failed'),
+      checks: checks.map(({ name, outcome, words }) => ({ name, outcome, words })),
+      writeBytesPerSecond: writeBytesPerSecond ?? null,
+    };
+  };
+
+  /**
+   * Deletes the schedules of a credential and stops its tasks. Volumes that still fetch blocks through it are never cut off
+   * from them: their data would be lost.
+   */
+  readonly deleteCredentialReferences: Handlers['deleteCredentialReferences'] = async (input) => {
+    const { credentials, schedules, tasks } = this.#deps;
+    const credential = credentials.find(input.credential);
+    const isOurs = ({ credentialId }: { credentialId?: string | null }) =>
+      credentialId === credential.id;
+    const volumes = await this.#volumesThrough(credential);
+    if (volumes.length > 0) {
+      throw new CloudvolError(
+        'credential/in-use',
+        `credential ${credential.name} is needed by ${volumes.join(', ')}, ` +
+          'which still fetch blocks through it',
+        { hint: 'wait until they are hydrated, or delete them', details: { volumes } },
+      );
+    }
+    const deleted = schedules.list().filter(isOurs);
+    for (const { id } of deleted) schedules.delete(id);
+    const stopped = tasks.running().filter(isOurs);
+    for (const { id } of stopped) tasks.stop(id);
+    await Promise.all(stopped.map(({ id }) => tasks.ended(id)));
+    return {
+      deletedSchedules: deleted.map(({ id }) => id),
+      stoppedTasks: stopped.map(({ id }) => id),
+    };
+  };
+
+  async #userOf(credential: Credential): Promise<string | undefined> {
+    const { tasks, schedules } = this.#deps;
+    const task = tasks.running().find(({ credentialId }) => credentialId === credential.id);
+    if (task) return `the ${task.kind.toLowerCase()} ${task.id}`;
+    const [volume] = await this.#volumesThrough(credential);
+    if (volume !== undefined) return `volume ${volume}, which still fetches blocks through it`;
+    const schedule = schedules.list().find(({ credentialId }) => credentialId === credential.id);
+    return schedule && `the schedule ${schedule.id}`;
+  }
+
+  /** Names of the volumes whose absent blocks come through it. */
+  async #volumesThrough({ id }: Credential): Promise<string[]> {
+    const names = [];
+    for (const volume of this.#deps.volumes.list()) {
+      const { backing } = await volume.inspect();
+      if (backing?.credentialId === id) names.push(volume.attributes.name);
+    }
+    return names;
   }
 }

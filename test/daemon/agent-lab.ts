@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Ajv } from 'ajv';
+import addFormats from 'ajv-formats';
+import type { ExecutionContext } from 'ava';
+
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { parseAgentConfig } from '../../src/config/agent-config.ts';
+import { ControlClient } from '../../src/control/client.ts';
+import type { RouteName } from '../../src/control/routes.ts';
+import { CALLS, type Api } from '../../src/control/schemas.ts';
+import { startAgent, type Agent } from '../../src/daemon/start-agent.ts';
+import { FakeDomain } from './fake-domain.ts';
+
+const GIB = 2 ** 30;
+
+/** An agent over a fake domain, and a caller that holds every answer against its schema. */
+export class AgentLab {
+  readonly directory = mkdtempSync(join(tmpdir(), 'cloudvol-agent-'));
+  readonly domain = new FakeDomain();
+  readonly #ajv = addFormats.default(new Ajv({ strict: false }));
+  #agent: Agent | undefined;
+
+  get config() {
+    const { directory } = this;
+    return parseAgentConfig(
+      ['--state-dir', `${directory}/state`, '--runtime-dir', `${directory}/run`],
+      {},
+    );
+  }
+
+  async start(): Promise<void> {
+    const { config, domain } = this;
+    this.#agent = await startAgent({ config, domain, clock: systemClock, log: silentLog });
+  }
+
+  async stop(): Promise<void> {
+    await this.#agent?.close();
+    this.#agent = undefined;
+  }
+
+  async call<Name extends RouteName>(
+    name: Name,
+    input: Api[Name]['input'],
+  ): Promise<Api[Name]['output']> {
+    const answer = await new ControlClient(this.config.socketPath).call(name, input);
+    const check = this.#ajv.compile(CALLS[name].output);
+    if (!check(answer))
+      throw new Error(`${name} answers against its schema: ${JSON.stringify(check.errors)}`);
+    return answer;
+  }
+
+  create(name: string, labels = {}) {
+    return this.call('createVolume', { name, sizeBytes: GIB, labels });
+  }
+
+  ended(task: string) {
+    return this.call('waitForTask', { task, waitMs: 10_000 });
+  }
+}
+
+export async function openLab(t: ExecutionContext): Promise<AgentLab> {
+  const lab = new AgentLab();
+  t.teardown(async () => {
+    await lab.stop();
+    rmSync(lab.directory, { recursive: true, force: true });
+  });
+  await lab.start();
+  return lab;
+}
