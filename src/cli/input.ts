@@ -46,8 +46,9 @@ export class Input {
   /** Asks on the terminal; what is typed is not shown. */
   async askHidden(question: string, signal: AbortSignal): Promise<string> {
     const stdin = this.#openStdin();
-    this.#terminal.write(`${question}: `);
+    // Before the question: who answers at once must not be echoed.
     stdin.setRawMode(true);
+    this.#terminal.write(`${question}: `);
     try {
       return await this.#readLine(stdin, signal);
     } finally {

@@ -84,7 +84,7 @@ export interface Repositories {
    * Whether the store can be reached and the passphrase is the right one; makes a directory or
    * default bucket that is not there.
    */
-  check(credential: SplitCredential): Promise<void>;
+  check(credential: SplitCredential, signal: AbortSignal): Promise<void>;
   /** Tries the store of a credential, opened anew. @throws CloudvolError `secrets/locked` */
   validate(credential: Credential, signal: AbortSignal): Promise<StoreReport>;
   /** Requests to the credential's store since this agent started; zeros before its first use. */

@@ -60,9 +60,14 @@ export class RepositoryPool implements Repositories {
     }
   }
 
-  async check({ settings, secrets }: SplitCredential): Promise<void> {
-    const { store } = await this.#openNew(settings, secrets);
-    await store.close();
+  async check({ settings, secrets }: SplitCredential, signal: AbortSignal): Promise<void> {
+    const { store, repository } = await this.#openNew(settings, secrets);
+    try {
+      // Opening asks the store nothing: what is there says whether the passphrase is the right one.
+      await repository.list({}, signal);
+    } finally {
+      await store.close();
+    }
   }
 
   async validate(credential: Credential, signal: AbortSignal): Promise<StoreReport> {

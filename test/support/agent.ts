@@ -85,6 +85,11 @@ export class TestAgent {
     return runCli(args, this.socketPath);
   }
 
+  /** The same with `stdin` on its standard input. */
+  cliWith(stdin: string, ...args: string[]): Promise<CommandResult> {
+    return runCli(args, this.socketPath, stdin);
+  }
+
   /** A new volume, attached. @returns its file. */
   async createAttached(name: string, sizeBytes: number): Promise<string> {
     await this.client.call('createVolume', { name, sizeBytes, fileSystem: 'none' });
@@ -115,11 +120,18 @@ export class TestAgent {
 }
 
 /** Runs `cloudvol` and waits for its end. */
-export async function runCli(args: readonly string[], socketPath: string): Promise<CommandResult> {
+export async function runCli(
+  args: readonly string[],
+  socketPath: string,
+  stdin = '',
+): Promise<CommandResult> {
   const child = spawn(CLI, args, {
     env: { ...process.env, CLOUDVOL_SOCKET: socketPath },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // A command that reads nothing may have ended before.
+  child.stdin.on('error', () => {});
+  child.stdin.end(stdin);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

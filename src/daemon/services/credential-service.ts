@@ -32,12 +32,12 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
     this.#deps = deps;
   }
 
-  readonly createCredential: Handlers['createCredential'] = async ({ name, ...fields }) => {
+  readonly createCredential: Handlers['createCredential'] = async ({ name, ...fields }, signal) => {
     const { vault, repositories } = this.#deps;
     const given: CredentialFields = fields;
     const split = splitCredential(given);
     vault.checkNew(name, split);
-    await repositories.check(split);
+    await repositories.check(split, signal);
     const credential = await vault.create(name, split);
     return credentialView(credential, repositories.requests(credential));
   };
