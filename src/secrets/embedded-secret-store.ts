@@ -1,39 +1,36 @@
-import { randomBytes } from 'node:crypto';
-
 import { CloudvolError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import type { Sqlite } from '../base/sqlite.ts';
-import { openSealed, seal, KEY_BYTES } from './seal.ts';
+import { openSealed, seal } from './seal.ts';
 import type { SecretStore } from './secret-store.ts';
-import { newStretching, readStretching, stretchPassphrase } from './stretch-passphrase.ts';
+import { makeLock, openLock, type StoreLock } from './store-lock.ts';
 
 /**
- * Migration 1 → 2 of the secret store's part of the database. One row of `secret_lock`: how the
- * passphrase becomes a key, and the store's own key sealed under that.
+ * Migration 1 → 2 of the secret store's part of the database. One row of
+ * `secret_lock`: how the passphrase becomes a key, and the store's own key sealed under that.
  */
 export const SECRET_TABLES_SQL = `
   CREATE TABLE secret_lock (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    stretching TEXT NOT NULL,
+    derivation TEXT NOT NULL,
     sealed_key BLOB NOT NULL
   ) STRICT;
   CREATE TABLE secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
 `;
 
-const LOCK_PURPOSE = 'cloudvol secret store key v1';
 const SECRET_PURPOSE = 'cloudvol secret v1';
 
 /** What `login` did. */
 export type Login = 'passphrase-set' | 'unlocked';
 
 /**
- * Secrets in the agent's database, each sealed with AES-256-GCM under a random key, which is itself
- * sealed under a key that only the passphrase gives. The key is in memory between login and logout,
- * nowhere else: an agent that starts, also after a crash, has it no more.
+ * Secrets in the agent's database, each sealed with AES-256-GCM by the store's random key, which is
+ * itself sealed under a key that only the passphrase gives. The key is in memory between login and
+ * logout, nowhere else: an agent that starts, also after a crash, has it no more.
  */
 export class EmbeddedSecretStore implements SecretStore {
   readonly #database: Sqlite;
-  /** One login at a time: each takes a core and 128 MiB for a moment. */
+  /** One login at a time: each takes a core and 64 MiB for a moment. */
   readonly #logins = new Limiter(1);
   #key: Buffer | undefined;
 
@@ -103,10 +100,8 @@ export class EmbeddedSecretStore implements SecretStore {
     this.#database.run('DELETE FROM secret WHERE name = :name', { name });
   }
 
-  async #unlock(passphrase: string, lock: SecretLock): Promise<Login> {
-    const stretched = await stretchPassphrase(passphrase, readStretching(lock.stretching));
-    const key = openSealed(stretched, lock.sealedKey, LOCK_PURPOSE);
-    stretched.fill(0);
+  async #unlock(passphrase: string, lock: StoreLock): Promise<Login> {
+    const key = await openLock(lock, passphrase);
     if (!key) {
       throw new CloudvolError(
         'secrets/wrong-passphrase',
@@ -119,17 +114,11 @@ export class EmbeddedSecretStore implements SecretStore {
   }
 
   async #setPassphrase(passphrase: string): Promise<Login> {
-    const stretching = newStretching();
-    const stretched = await stretchPassphrase(passphrase, stretching);
-    const key = randomBytes(KEY_BYTES);
+    const { lock, key } = await makeLock(passphrase);
     this.#database.run(
-      'INSERT INTO secret_lock (id, stretching, sealed_key) VALUES (1, :stretching, :sealed)',
-      {
-        stretching: JSON.stringify(stretching),
-        sealed: seal(stretched, key, LOCK_PURPOSE),
-      },
+      'INSERT INTO secret_lock (id, derivation, sealed_key) VALUES (1, :derivation, :sealedKey)',
+      { derivation: lock.derivation, sealedKey: lock.sealedKey },
     );
-    stretched.fill(0);
     this.#hold(key);
     return 'passphrase-set';
   }
@@ -146,9 +135,9 @@ export class EmbeddedSecretStore implements SecretStore {
     });
   }
 
-  #readLock(): SecretLock | undefined {
-    const row = this.#database.get('SELECT stretching, sealed_key FROM secret_lock');
-    return row && { stretching: String(row['stretching']), sealedKey: bytesOf(row['sealed_key']) };
+  #readLock(): StoreLock | undefined {
+    const row = this.#database.get('SELECT derivation, sealed_key FROM secret_lock');
+    return row && { derivation: String(row['derivation']), sealedKey: bytesOf(row['sealed_key']) };
   }
 }
 
@@ -156,11 +145,6 @@ function emptyPassphrase(): CloudvolError {
   return new CloudvolError('secrets/bad-passphrase', 'the passphrase is empty', {
     hint: 'give one of several words',
   });
-}
-
-interface SecretLock {
-  readonly stretching: string;
-  readonly sealedKey: Uint8Array;
 }
 
 /** A record that was moved under another name does not open. */

@@ -261,6 +261,7 @@ test('credentials delete-refs names the tasks that it stopped', async (t) => {
   });
   t.is(
     (await lab.run('credentials', 'delete-refs', 'mine')).stdout,
-    'Schedule daily deleted\nTask one stopped\nTask two stopped\nReferences to the credential deleted successfully\n',
+    'Schedule daily deleted\nTask one stopped\nTask two stopped\n' +
+      'References to the credential deleted successfully\n',
   );
 });

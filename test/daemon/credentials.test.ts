@@ -4,7 +4,7 @@ import { openLab } from './agent-lab.ts';
 
 const SNAP = '540bccfe-8d5d-412a-b3f7-bd83e3e8fd3b/8135434010390215655-196788017';
 
-test('delete-refs drops schedules and tasks of a credential, which can be deleted then', async (t) => {
+test('delete-refs drops schedules and tasks of a credential: it can be deleted then', async (t) => {
   const lab = await openLab(t);
   await lab.create('v');
   const { id } = await lab.call('backup', { volume: 'v' });

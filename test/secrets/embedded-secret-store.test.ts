@@ -95,7 +95,7 @@ test('neither secrets nor passphrases are in the files of the database', async (
   const stored = readdirSync(lab.directory).map((name) =>
     readFileSync(join(lab.directory, name)).toString('latin1'),
   );
-  t.true(stored.join('').includes('scrypt'), 'the files are those of the store');
+  t.true(stored.join('').includes('argon2id'), 'the files are those of the store');
   for (const text of stored) {
     t.false(text.includes(CANARY));
     t.false(text.includes(PASSPHRASE));
@@ -125,17 +125,20 @@ test('weakened or inflated parameters of the lock are refused before their use',
   const lab = openLab(t);
   await lab.store.login(PASSPHRASE);
   const good = JSON.parse(
-    String(lab.database.get('SELECT stretching FROM secret_lock')?.['stretching']),
-  ) as object;
+    String(lab.database.get('SELECT derivation FROM secret_lock')?.['derivation']),
+  ) as { kdf: object };
+  const { kdf } = good;
   const changes = [
-    { cost: 2 },
-    { cost: 2 ** 30 },
-    { blockSize: 1 },
+    { kdf: { ...kdf, memoryKib: 1024 } },
+    { kdf: { ...kdf, memoryKib: 1 << 30 } },
+    { kdf: { ...kdf, passes: 1 } },
+    { kdf: { name: 'scrypt', n: 2, r: 8, p: 1 } },
+    { kdf: { name: 'x' } },
+    { kdf: undefined },
     { salt: '' },
-    { algorithm: 'x' },
   ];
   for (const text of [...changes.map((one) => JSON.stringify({ ...good, ...one })), 'null', '{']) {
-    lab.database.run('UPDATE secret_lock SET stretching = :text', { text });
+    lab.database.run('UPDATE secret_lock SET derivation = :text', { text });
     lab.restart();
     await t.throwsAsync(lab.store.login(PASSPHRASE), { code: 'secrets/corrupt' }, text);
   }

@@ -57,7 +57,7 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
         'credential/in-use',
         `credential ${credential.name} is in use by ${user}`,
         {
-          hint: `wait, or cloudvol credentials delete-refs ${credential.name} drops what refers to it`,
+          hint: `wait, or drop it: cloudvol credentials delete-refs ${credential.name}`,
         },
       );
     }
@@ -81,8 +81,8 @@ export class CredentialService implements Pick<Handlers, CredentialCalls> {
   };
 
   /**
-   * Deletes the schedules of a credential and stops its tasks. Volumes that still fetch blocks through it are never cut off
-   * from them: their data would be lost.
+   * Deletes the schedules of a credential and stops its tasks. Volumes that still fetch blocks
+   * through it are never cut off from them: their data would be lost.
    */
   readonly deleteCredentialReferences: Handlers['deleteCredentialReferences'] = async (input) => {
     const { credentials, schedules, tasks } = this.#deps;

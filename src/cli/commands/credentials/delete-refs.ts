@@ -5,7 +5,7 @@ export const command = defineCommand({
     {
       name: 'credential',
       about:
-        'credential, by name or UUID; its schedules are deleted, its queued and running backups, restores and deletes are ' +
+        'credential, by name or UUID; its schedules are deleted, its queued and running tasks ' +
         'stopped; refused while volumes still fetch blocks through it',
       required: true,
     },
