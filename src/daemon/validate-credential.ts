@@ -29,7 +29,7 @@ export async function validateCredential(
   if (!store) return { checks: [connected.check] };
   try {
     const { checks, ...speed } = await validateStore(store, { clock, signal });
-    const notes = (store.capabilities.notes ?? []).map((words) => okay('found out', words));
+    const notes = notesOf(store).map((words) => okay('found out', words));
     const opened = await attempt('cloudsnaps', async () => {
       const found = await (await openRepository(store)).list({}, signal);
       return { check: okay('cloudsnaps', cloudsnapWords(credential, found.length)) };
@@ -67,7 +67,14 @@ function connectedWords({ settings }: Credential, { location }: OpenedStore): st
     : `${location} answers`;
 }
 
+/** What a store cannot do is said in its own words; of one that can do all, the checks tell. */
+function notesOf({ capabilities }: OpenedStore): readonly string[] {
+  const { conditionalPut, batchDelete, notes = [] } = capabilities;
+  return conditionalPut && batchDelete > 1 ? [] : notes;
+}
+
 function cloudsnapWords(credential: Credential, count: number): string {
+  if (count === 0) return 'there is none of this cluster yet';
   const what = `${count} ${count === 1 ? 'cloudsnap' : 'cloudsnaps'} of this cluster`;
   return isEncrypted(credential)
     ? `the passphrase opens ${what}`
