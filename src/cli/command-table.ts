@@ -221,6 +221,11 @@ export const GROUPS: readonly CommandGroup[] = [
         summary: 'Delete a cloudsnap from the objectstore. This is not reversible.',
         load: () => import('./commands/cloudsnap/delete.ts'),
       },
+      {
+        name: 'verify',
+        summary: 'Check that cloudsnaps can be restored, without restoring them',
+        load: () => import('./commands/cloudsnap/verify.ts'),
+      },
     ],
   },
 ];

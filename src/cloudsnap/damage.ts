@@ -21,7 +21,7 @@ export function damaged(where: Damage, finding: string, cause?: unknown): Cloudv
     'cloudsnap/corrupt',
     `${where.cloudsnapId} is damaged in ${where.object}${at}: ${finding}`,
     {
-      hint: 'restore another cloudsnap of the volume, and take a full one next',
+      hint: 'back the volume up: the next cloudsnap repairs what it still has; or restore another',
       details: { ...where },
       ...(cause === undefined ? {} : { cause }),
     },

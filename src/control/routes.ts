@@ -53,6 +53,8 @@ export const ROUTES = {
   restore: post('/v1/cloudbackups/restore', SLOW_MS),
   listCloudsnaps: post('/v1/cloudbackups/enumeratewithfilters', SLOW_MS),
   deleteCloudsnap: del('/v1/cloudbackups/backup/:cloudsnap'),
+  verifyCloudsnap: post('/v1/cloudbackups/verify', SLOW_MS),
+  inspectVerification: get('/v1/cloudbackups/verify/:task'),
   listTasks: post('/v1/cloudbackups/status', QUICK_MS),
   inspectTask: get('/v1/cloudbackups/status/:task'),
   waitForTask: post('/v1/cloudbackups/wait', QUICK_MS),

@@ -6,6 +6,7 @@
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox';
 
 import type { RouteName } from './routes.ts';
+import { verificationView } from './verification-view.ts';
 
 /**
  * Longest text in a request; ids, names and paths (PATH_MAX) are shorter, their own rules refuse
@@ -103,11 +104,12 @@ export const cloudsnapView = closed({
   labels: labels(),
   consistency: Type.String(),
   statistics: Type.Record(Type.String(), Type.Number()),
+  damagedObjects: Type.Integer({ minimum: 0, description: 'that are known here to hurt it' }),
 });
 
 export const taskView = closed({
   id: Type.String(),
-  kind: Type.String({ description: 'Backup, Restore, Hydrate, Delete' }),
+  kind: Type.String({ description: 'Backup, Restore, Hydrate, Delete, Verify' }),
   state: Type.String({ description: 'Queued, Active, Stopped, Aborted, Failed, Done' }),
   volumeId: Type.String(),
   volumeName: Type.String(),
@@ -341,6 +343,16 @@ export const CALLS = {
     input: closed({ cloudsnap: reference(), credential: Type.Optional(reference()) }),
     output: taskView,
   },
+  verifyCloudsnap: {
+    input: closed({
+      cloudsnap: reference(),
+      credential: Type.Optional(reference()),
+      percent: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })),
+    }),
+    output: taskView,
+  },
+  inspectVerification: { input: closed({ task: reference() }), output: verificationView },
   listTasks: {
     input: closed({
       volume: Type.Optional(Type.String({ description: 'id or name' })),
@@ -383,3 +395,4 @@ export type CredentialView = Static<typeof credentialView>;
 export type CloudsnapView = Static<typeof cloudsnapView>;
 export type ScheduleView = Static<typeof scheduleView>;
 export type TaskView = Static<typeof taskView>;
+export type VerificationView = Static<typeof verificationView>;

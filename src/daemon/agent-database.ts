@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { newClusterId, newCredentialId, type ClusterId } from '../base/ids.ts';
 import { Sqlite } from '../base/sqlite.ts';
 import { DAMAGE_TABLE_SQL, DamageRegister } from '../cloudsnap/damage-register.ts';
+import { REPORT_TABLE_SQL, ReportTable } from '../cloudsnap/verify/report-table.ts';
 import {
   CREDENTIAL_SECRETS_SQL,
   CREDENTIAL_TABLE_SQL,
@@ -24,6 +25,7 @@ const MIGRATIONS = [
   `${CREDENTIAL_SECRETS_SQL}; ${SECRET_TABLES_SQL}`,
   SCHEDULE_TABLE_SQL,
   DAMAGE_TABLE_SQL,
+  REPORT_TABLE_SQL,
 ];
 
 /** Readable by the agent's user only, whoever may enter its directory. */
@@ -40,6 +42,7 @@ export interface AgentDatabase {
   readonly tasks: TaskTable;
   readonly schedules: ScheduleTable;
   readonly damage: DamageRegister;
+  readonly reports: ReportTable;
   close(): void;
 }
 
@@ -64,8 +67,9 @@ export function openAgentDatabase(
       database.close();
     };
     const damage = new DamageRegister(database, clock);
+    const reports = new ReportTable(database);
     const [tasks, schedules] = [new TaskTable(database), new ScheduleTable(database)];
-    return { clusterId, credentials, secrets, tasks, schedules, damage, close };
+    return { clusterId, credentials, secrets, tasks, schedules, damage, reports, close };
   } catch (error) {
     database.close();
     throw error;

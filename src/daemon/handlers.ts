@@ -5,6 +5,7 @@ import type { RestoreService } from './services/restore-service.ts';
 import type { ScheduleService } from './services/schedule-service.ts';
 import type { SecretsService } from './services/secrets-service.ts';
 import type { TaskService } from './services/task-service.ts';
+import type { VerifyService } from './services/verify-service.ts';
 import type { VolumeService } from './services/volume-service.ts';
 
 export interface Services {
@@ -16,12 +17,14 @@ export interface Services {
   readonly restores: RestoreService;
   readonly schedules: ScheduleService;
   readonly tasks: TaskService;
+  readonly verifications: VerifyService;
 }
 
 /** Which service answers which call. */
 export function handlersOf(services: Services): Handlers {
   const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, schedules, tasks } =
     services;
+  const { verifications } = services;
   return {
     inspectAgent,
     createVolume: volumes.createVolume,
@@ -44,6 +47,8 @@ export function handlersOf(services: Services): Handlers {
     restore: restores.restore,
     listCloudsnaps: cloudsnaps.listCloudsnaps,
     deleteCloudsnap: cloudsnaps.deleteCloudsnap,
+    verifyCloudsnap: verifications.verifyCloudsnap,
+    inspectVerification: verifications.inspectVerification,
     listTasks: tasks.listTasks,
     inspectTask: tasks.inspectTask,
     waitForTask: tasks.waitForTask,

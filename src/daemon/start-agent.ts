@@ -22,7 +22,9 @@ import { RestoreService } from './services/restore-service.ts';
 import { ScheduleService } from './services/schedule-service.ts';
 import { SecretsService } from './services/secrets-service.ts';
 import { TaskService } from './services/task-service.ts';
+import { VerifyService } from './services/verify-service.ts';
 import { VolumeService } from './services/volume-service.ts';
+import { watchedRecipes } from './watched-recipes.ts';
 import { storeTargetOf } from './store-target-of.ts';
 import { unlockAtStart } from './unlock-at-start.ts';
 
@@ -124,9 +126,10 @@ async function claimDirectories(
  */
 function backingOpener(
   { domain, clock, log }: AgentOptions,
-  { credentials }: AgentDatabase,
+  { credentials, damage }: AgentDatabase,
   repositories: Repositories,
 ): OpenBacking {
+  const recipes = watchedRecipes(domain.recipes, damage, log);
   return ({ credentialId, cloudsnapId }) =>
     new DeferredSource({
       clock,
@@ -134,7 +137,7 @@ function backingOpener(
       open: async (signal) => {
         const repository = await repositories.open(credentials.find(credentialId));
         const entry = await repository.find(cloudsnapId, signal);
-        return domain.recipes.openChainSource(repository, entry, signal);
+        return recipes.openChainSource(repository, entry, signal);
       },
     });
 }
@@ -183,8 +186,8 @@ function buildServices(
   stopping: AbortSignal,
 ): Services {
   const node = hostname();
-  const { credentials, clusterId, schedules, damage } = database;
-  const { recipes } = domain;
+  const { credentials, clusterId, schedules, damage, reports } = database;
+  const recipes = watchedRecipes(domain.recipes, damage, log);
   const started = new Date(clock.nowMs()).toISOString();
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };
@@ -215,6 +218,7 @@ function buildServices(
     restores: new RestoreService({ ...shared, serial }),
     schedules: new ScheduleService({ ...shared, table: schedules, cloudsnaps }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),
+    verifications: new VerifyService({ ...shared, damage, reports }),
   };
 }
 

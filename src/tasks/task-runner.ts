@@ -32,13 +32,14 @@ export const MAX_QUEUED = 1000;
 /**
  * Tasks at work at once. Each holds buffers of some tens of MiB; two cores are busy with two
  * backups already. Deletes cost requests only. Hydrations yield to everything else by the priority
- * of their requests.
+ * of their requests. Nobody waits for a verification.
  */
 const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = {
   Backup: 4,
   Restore: 4,
   Hydrate: 8,
   Delete: 4,
+  Verify: 1,
 };
 
 /** A task that notes in a loop must not grow the database; the first notes tell the cause. */
@@ -196,7 +197,13 @@ export class TaskRunner {
   #schedule(): void {
     if (this.#closed) return;
     const busyLanes = new Set<string>();
-    const active: Record<TaskKind, number> = { Backup: 0, Restore: 0, Hydrate: 0, Delete: 0 };
+    const active: Record<TaskKind, number> = {
+      Backup: 0,
+      Restore: 0,
+      Hydrate: 0,
+      Delete: 0,
+      Verify: 0,
+    };
     for (const { record, lane } of this.#entries.values()) {
       if (record.state !== 'Active') continue;
       active[record.kind] += 1;

@@ -146,6 +146,7 @@ export function cloudsnapView(change: Partial<CloudsnapView> = {}): CloudsnapVie
     labels: {},
     consistency: 'crash',
     statistics: {},
+    damagedObjects: 0,
     ...change,
   };
 }

@@ -28,7 +28,8 @@ export async function checkFrames(
   { percent, seed, onProgress }: VerifyOptions,
 ): Promise<Counts> {
   const { blockBytes } = options.cloudsnap.geometry;
-  const size = await measure(walk, blockBytes, percent, seed);
+  const onPage = () => onProgress({ bytesTotal: 0, bytesDone: 0 });
+  const size = await measure(walk, { blockBytes, percent, seed, onPage });
   const { bytesTotal } = size;
   let bytesRead = 0;
   let blocksRead = 0;
@@ -47,8 +48,17 @@ export async function checkFrames(
   return { packs, pages, blocks, blocksRead, bytesRead };
 }
 
+interface MeasureOptions {
+  readonly blockBytes: number;
+  readonly percent: number;
+  readonly seed: number;
+  /** A sign of life: an index of a large volume takes minutes. */
+  readonly onPage: () => void;
+}
+
 /** The whole cloudsnap in numbers, and what the sample will read of it. */
-async function measure(walk: IndexWalk, blockBytes: number, percent: number, seed: number) {
+async function measure(walk: IndexWalk, options: MeasureOptions) {
+  const { blockBytes, percent, seed, onPage } = options;
   const sampler = new GroupSampler(percent, seed);
   const random = seededRandom(seed);
   const packs = new Set<string>();
@@ -56,6 +66,7 @@ async function measure(walk: IndexWalk, blockBytes: number, percent: number, see
   // Of a cloudsnap with fewer groups than a sample has gaps: one of them, each as likely.
   let spare: { readonly group: number; readonly bytes: number } | undefined;
   for await (const page of walk.pages()) {
+    onPage();
     pages++;
     blocks += page.blocks;
     for (const group of groupsOf(page.frames, blockBytes)) {

@@ -122,6 +122,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       async (context) => {
         await this.#refuseWhenNeeded(repository, entry, context.signal);
         await repository.delete(entry, context.signal);
+        this.#deps.damage.clear(repository.id, cloudsnapId);
       },
     );
     return taskView(task, this.#deps);
@@ -131,7 +132,14 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     const { credentials, repositories } = this.#deps;
     const repository = await repositories.open(credentials.find(input.credential));
     const allClusters = input.allClusters === true || input.cluster !== undefined;
-    return (await repository.list({ allClusters }, signal)).map(cloudsnapView);
+    const damaged = new Map<string, number>();
+    for (const { cloudsnaps } of this.#deps.damage.inRepository(repository.id)) {
+      for (const id of cloudsnaps) damaged.set(id, (damaged.get(id) ?? 0) + 1);
+    }
+    const entries = await repository.list({ allClusters }, signal);
+    return entries.map((entry) =>
+      cloudsnapView(entry, damaged.get(entry.manifest.cloudsnapId) ?? 0),
+    );
   }
 
   #unfinished({ credential, status }: ListInput): CloudsnapView[] {

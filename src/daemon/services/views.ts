@@ -81,7 +81,8 @@ function usesSsl(settings: ProviderSettings): boolean {
   return !settings.endpoint?.startsWith('http:');
 }
 
-export function cloudsnapView({ manifest }: CloudsnapEntry): CloudsnapView {
+/** @param damagedObjects how many are known to hurt it */
+export function cloudsnapView({ manifest }: CloudsnapEntry, damagedObjects: number): CloudsnapView {
   const { volume } = manifest;
   return {
     id: manifest.cloudsnapId,
@@ -102,6 +103,7 @@ export function cloudsnapView({ manifest }: CloudsnapEntry): CloudsnapView {
     labels: { ...volume.labels },
     consistency: manifest.consistency,
     statistics: { ...manifest.statistics },
+    damagedObjects,
   };
 }
 
@@ -126,6 +128,7 @@ export function unfinishedView(task: TaskRecord): CloudsnapView {
     labels: {},
     consistency: '',
     statistics: {},
+    damagedObjects: 0,
   };
 }
 
