@@ -18,6 +18,7 @@ const FOLDERS_THAT_MOUNT = ['test/e2e/', 'test/volume/', 'test/frontend/'];
 /** Whole lives, and every object broken in every way: too long to wait for before a commit. */
 const LONG = [
   'test/backup/failed-backup.test.ts',
+  'test/backup/fault-campaign.test.ts',
   'test/backup/repair.test.ts',
   'test/backup/simulation.test.ts',
   'test/cloudsnap/encryption.test.ts',

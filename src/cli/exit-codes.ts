@@ -45,6 +45,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   'cloudsnap/encrypted': EXIT.noPermission,
   'cloudsnap/wrong-passphrase': EXIT.noPermission,
   'cloudsnap/not-encrypted': EXIT.usage,
+  'cloudsnap/in-doubt': EXIT.tryAgain,
   'store/unavailable': EXIT.tryAgain,
   'store/full': EXIT.noSpace,
   'task/queue-full': EXIT.conflict,

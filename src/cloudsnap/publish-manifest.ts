@@ -1,4 +1,4 @@
-import { CloudvolError } from '../base/errors.ts';
+import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { Sealing } from '../format/envelope.ts';
 import { MAX_STORED_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -14,7 +14,8 @@ export interface EncodedManifest {
  * answer is a success. On a store without conditional puts it looks first and then puts, which
  * holds between the cloudsnaps of one host, but is no fence between two hosts.
  * @throws CloudvolError `cloudsnap/lost-race` when another writer's manifest is there for certain:
- * this one will never be. After any other error it may be there, or may yet come to be.
+ * this one will never be. After any other error it may be there, or may yet come to be;
+ * `cloudsnap/in-doubt` when there is one for certain and only its owner is not known.
  */
 export async function publishManifest(
   store: ObjectStore,
@@ -27,15 +28,30 @@ export async function publishManifest(
   try {
     await store.put(key, bytes, { ifAbsent, signal });
   } catch (error) {
-    const occupant = await occupantOf(store, key, { bytes, sealing }, signal);
+    const occupant = await lookFor(store, key, { bytes, sealing }, signal);
     if (occupant === 'ours') return;
     // Without a condition, a put that is still on its way would replace what is there now.
     if (occupant === 'another' && ifAbsent) throw lostRace(key, error);
-    throw error;
+    throw hasCode(error, 'store/exists') ? inDoubt(key, error) : error;
   }
 }
 
 type Occupant = 'ours' | 'another' | 'unknown';
+
+/** One look may meet a garbled body or a store that is busy. */
+const LOOKS = 3;
+
+async function lookFor(
+  store: ObjectStore,
+  key: string,
+  manifest: EncodedManifest,
+  signal: AbortSignal,
+): Promise<Occupant> {
+  for (let look = 1; ; look++) {
+    const occupant = await occupantOf(store, key, manifest, signal);
+    if (occupant !== 'unknown' || look === LOOKS || signal.aborted) return occupant;
+  }
+}
 
 /**
  * Whose manifest lies there. Objects are removed on the word of `another`, so it takes a sound
@@ -71,4 +87,16 @@ function lostRace(key: string, cause?: unknown): CloudvolError {
     details: { key },
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+function inDoubt(key: string, cause: unknown): CloudvolError {
+  return new CloudvolError(
+    'cloudsnap/in-doubt',
+    `whose manifest is at ${key} cannot be found out`,
+    {
+      hint: 'try again: the next backup of the volume looks first',
+      details: { key },
+      cause,
+    },
+  );
 }

@@ -1,4 +1,4 @@
-import { CloudvolError, hasCode } from '../../src/base/errors.ts';
+import { CloudvolError } from '../../src/base/errors.ts';
 import { type SeededRandom, seededRandom } from '../../src/base/seeded-random.ts';
 import type { CloudsnapEntry } from '../../src/cloudsnap/cloudsnap-api.ts';
 import { hydrate } from '../../src/restore/hydrate.ts';
@@ -6,10 +6,12 @@ import { type FaultPlan, FaultStore } from '../../src/store/layers/faults.ts';
 import { RetryStore } from '../../src/store/layers/retry.ts';
 import { seededFaults } from '../../src/store/layers/seeded-faults.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { isExpectedFailure } from './expected-failure.ts';
 import { instantClock } from './instant-clock.ts';
 import { Lab } from './lab.ts';
 import { changeAtRandom, changeManyAtRandom } from './random-changes.ts';
 import { RecordingTask } from './recording-task.ts';
+import { withoutIds } from './without-ids.ts';
 
 /** How often something happened; named after the operation and its outcome. */
 export type Tally = Map<string, number>;
@@ -248,7 +250,7 @@ class Simulation {
       this.#count(`${operation} done`);
       return true;
     } catch (error) {
-      if (!isExpected(error)) throw error;
+      if (!isExpectedFailure(error)) throw error;
       this.#count(`${operation} failed`);
       return false;
     }
@@ -263,30 +265,7 @@ class Simulation {
   }
 }
 
-const EXPECTED = [
-  'store/unavailable',
-  'store/corrupt',
-  'cloudsnap/corrupt',
-  'format/corrupt',
-  'task/stopped',
-  'cloudsnap/has-dependants',
-  'cloudsnap/lost-race',
-] as const;
-
-function isExpected(error: unknown): boolean {
-  if (EXPECTED.some((code) => hasCode(error, code))) return true;
-  return error instanceof Error && error.message === 'the process is dead';
-}
-
 function requireOneChildEach(visible: readonly CloudsnapEntry[]): void {
   const parents = visible.flatMap(({ manifest }) => manifest.parent?.cloudsnapId ?? []);
   if (new Set(parents).size < parents.length) throw new Error('a cloudsnap has two children');
-}
-
-/**
- * Ids are drawn anew in every run; faults must not depend on them, or a seed would not repeat
- * itself.
- */
-function withoutIds(key: string): string {
-  return key.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|[0-9]{9,}/g, '#');
 }

@@ -9,10 +9,18 @@ import type { AddressInfo } from 'node:net';
  * - `lost-answer`: the server does it, and the connection breaks
  * - `truncate`: half of the body of the answer, then the connection breaks
  * - `short`: half of the body, as if it were the whole
+ * - `garble`: one byte of the body is another, on its way
  * - `hang`: no answer at all
  * - a number: an answer with that status, as a proxy without a server behind it gives
  */
-export type ProxyFault = 'reset' | 'lost-answer' | 'truncate' | 'short' | 'hang' | number;
+export type ProxyFault =
+  | 'reset'
+  | 'lost-answer'
+  | 'truncate'
+  | 'short'
+  | 'garble'
+  | 'hang'
+  | number;
 export type ProxyPlan = (request: IncomingMessage, count: number) => ProxyFault | undefined;
 
 export interface FaultProxy {
@@ -85,6 +93,7 @@ function reply(
   const half = body.subarray(0, body.length >> 1);
   const headers = { ...answer.headers };
   if (fault === 'short') headers['content-length'] = `${half.length}`;
+  if (fault === 'garble' && body.length > 0) body[body.length >> 1]! ^= 0xff;
   outgoing.writeHead(answer.statusCode ?? 500, headers);
   if (fault === 'short') outgoing.end(half);
   else if (fault === 'truncate') outgoing.write(half, () => outgoing.destroy());
