@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CloudvolError, hasCode } from '../base/errors.ts';
+import { hasCode } from '../base/errors.ts';
 import type { ClusterId } from '../base/ids.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { KeyTree, MASTER_KEY_BYTES } from '../crypto/key-tree.ts';
@@ -9,13 +9,14 @@ import type { Manifest } from '../format/manifest.ts';
 import { MAX_STORED_MANIFEST_BYTES } from '../format/manifest-codec.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { MAX_MARKER_BYTES, decodeClusterMarker, encodeClusterMarker } from './cluster-marker.ts';
+import { notEncrypted, wrongPassphrase } from './credential-mismatch.ts';
 import { damaged, readIntact } from './damage.ts';
 import { EncryptedRoot } from './encrypted-root.ts';
-import { decodeKeySlots, encodeKeySlots, unwrapMasterKey, wrapMasterKey } from './key-slots.ts';
+import { encodeKeySlots, unwrapMasterKey, wrapMasterKey } from './key-slots.ts';
 import { clusterKey, manifestsPrefix, masterKeyKey, parseManifestKey } from './object-keys.ts';
+import { readKeySlots } from './read-key-slots.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import type { RootCipher } from './root-cipher.ts';
-import { withSignal } from './with-signal.ts';
 
 /** Of a credential with a passphrase: everything is encrypted, or refused. */
 export class EncryptedRepositoryCipher implements RepositoryCipher {
@@ -167,13 +168,10 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
   ): Promise<EncryptedRoot> {
     const key = masterKeyKey(clusterId, masterKeyId);
     const where = { cloudsnapId: clusterId, object: key };
-    const keys = await readIntact(
-      where,
-      () => this.#store.get(key, withSignal(signal)),
-      (bytes) => decodeKeySlots(bytes, clusterId, masterKeyId),
-    );
-    const masterKey = await unwrapMasterKey(keys, this.#passphrase);
-    if (!masterKey) throw wrongPassphrase(clusterId);
+    const keys = await readKeySlots(this.#store, clusterId, masterKeyId, signal);
+    const opened = await unwrapMasterKey(keys, this.#passphrase);
+    if (!opened) throw wrongPassphrase(clusterId);
+    const { masterKey } = opened;
     if (masterKey.length !== MASTER_KEY_BYTES) throw damaged(where, 'a key of another length');
     const root = new EncryptedRoot(masterKeyId, new KeyTree(masterKey));
     masterKey.fill(0);
@@ -189,22 +187,4 @@ function isJson(bytes: Uint8Array): boolean {
     // What it is instead is for the caller to say.
     return false;
   }
-}
-
-function wrongPassphrase(clusterId: ClusterId): CloudvolError {
-  return new CloudvolError(
-    'cloudsnap/wrong-passphrase',
-    `the passphrase does not open the cloudsnaps of ${clusterId}`,
-    { hint: 'use the credential that they were made with', details: { clusterId } },
-  );
-}
-
-function notEncrypted(what: string): CloudvolError {
-  return new CloudvolError(
-    'cloudsnap/not-encrypted',
-    `${what} is not encrypted, and the credential has a passphrase`,
-    {
-      hint: 'use a credential without a passphrase, or another bucket: a clear one stays clear',
-    },
-  );
 }

@@ -11,7 +11,7 @@ import { JsonFields } from '../format/json-fields.ts';
 
 /** Eight slots of some three hundred bytes. */
 export const MAX_KEYS_BYTES = 8 << 10;
-const MAX_SLOTS = 8;
+export const MAX_SLOTS = 8;
 const WRAPPED_BYTES = 48;
 
 /** One passphrase's way to the master key. */
@@ -78,16 +78,16 @@ export async function wrapMasterKey(
   return { ...header, wrappedKey: Buffer.from(wrapped).toString('hex') };
 }
 
-/** The master key; undefined when the passphrase opens none of the slots. */
+/** The master key and the slot it came of; undefined when the passphrase opens none. */
 export async function unwrapMasterKey(
   { clusterId, masterKeyId, slots }: KeySlots,
   passphrase: string,
-): Promise<Uint8Array | undefined> {
+): Promise<{ readonly masterKey: Uint8Array; readonly slot: KeySlot } | undefined> {
   for (const slot of slots) {
     const key = await deriveKey(passphrase, Buffer.from(slot.salt, 'hex'), slot.kdf);
     const wrapped = Buffer.from(slot.wrappedKey, 'hex');
     const masterKey = decryptOnce(key, slotAad(clusterId, masterKeyId, slot), wrapped);
-    if (masterKey) return masterKey;
+    if (masterKey) return { masterKey, slot };
   }
   return undefined;
 }
