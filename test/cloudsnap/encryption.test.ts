@@ -38,7 +38,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-test('an encrypted chain restores every point, also on a host that has only the passphrase', async (t) => {
+test('an encrypted chain restores every point, also where only the passphrase is known', async (t) => {
   const { lab, image } = await encryptedLab();
   const full = await lab.backUp(image, null);
   const first = image.bytes.slice();
@@ -75,7 +75,7 @@ test('encryption costs one GET more for each root, and none for the next cloudsn
   t.is(lab.metrics.snapshot().requests.head - begun.head, 2);
 });
 
-test('a credential that disagrees with its repository is refused, and nothing is written', async (t) => {
+test('a credential that disagrees with its repository is refused; nothing is written', async (t) => {
   const { lab, image } = await encryptedLab();
   const full = await lab.backUp(image, null);
   const clear = await CloudsnapLab.open();
@@ -118,7 +118,7 @@ test('a marker that was lost is put again with the same master key', async (t) =
   t.is(again.manifest.masterKeyId, full.manifest.masterKeyId);
 });
 
-test('neither passphrase nor plain blocks nor names occur in the bucket, the log or errors', async (t) => {
+test('no passphrase, plain block or name occurs in the bucket, the log or errors', async (t) => {
   const lines: string[] = [];
   const { lab, image } = await encryptedLab({
     log: createLog((line) => lines.push(line), 'debug'),
@@ -142,7 +142,7 @@ test('neither passphrase nor plain blocks nor names occur in the bucket, the log
 
 const REFUSALS = ['cloudsnap/corrupt', 'cloudsnap/wrong-passphrase', 'cloudsnap/not-encrypted'];
 
-test('every object of an encrypted repository that is altered, cut, extended or moved is refused', async (t) => {
+test('every encrypted object that is altered, cut, extended or moved is refused', async (t) => {
   t.timeout(300_000);
   const { lab, image } = await encryptedLab();
   const full = await lab.backUp(image, null);
@@ -281,7 +281,7 @@ test('a clear tombstone in an encrypted repository removes nothing', async (t) =
   t.not(await lab.disk.head(key), undefined);
 });
 
-test('a changed passphrase opens everything, the old one nothing, and a crash at any step leaves a way in', async (t) => {
+test('a changed passphrase alone opens everything; a crash at any step leaves a way in', async (t) => {
   for (const crashAt of [undefined, 1, 2]) {
     const { lab, image } = await encryptedLab();
     const full = await lab.backUp(image, null);

@@ -26,7 +26,11 @@ function canonical(value: unknown): string {
 }
 
 interface Slot {
-  readonly kdf: { readonly memoryKib: number; readonly passes: number; readonly parallelism: number };
+  readonly kdf: {
+    readonly memoryKib: number;
+    readonly passes: number;
+    readonly parallelism: number;
+  };
   readonly salt: string;
   readonly wrappedKey: string;
 }
