@@ -21,7 +21,7 @@ export const DEFAULT_KDF: KdfParameters = {
 export const SALT_BYTES = 32;
 export const KEY_BYTES = 32;
 
-/** Whoever can write to the bucket could ask for any amount of memory or time, or for hardly any. */
+/** Whoever can write to the bucket could ask for any amount of memory or time, or for none. */
 const MAX_MEMORY_KIB = 128 << 10;
 const MIN_MEMORY_KIB = 64 << 10;
 const MIN_PASSES = 3;

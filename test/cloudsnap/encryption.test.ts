@@ -38,7 +38,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-test('an encrypted chain restores every point, also where only the passphrase is known', async (t) => {
+test('an encrypted chain restores every point, also with the passphrase alone', async (t) => {
   const { lab, image } = await encryptedLab();
   const full = await lab.backUp(image, null);
   const first = image.bytes.slice();
@@ -75,7 +75,7 @@ test('encryption costs one GET more for each root, and none for the next cloudsn
   t.is(lab.metrics.snapshot().requests.head - begun.head, 2);
 });
 
-test('a credential that disagrees with its repository is refused; nothing is written', async (t) => {
+test('a credential that disagrees with its repository is refused, writing nothing', async (t) => {
   const { lab, image } = await encryptedLab();
   const full = await lab.backUp(image, null);
   const clear = await CloudsnapLab.open();
@@ -281,7 +281,7 @@ test('a clear tombstone in an encrypted repository removes nothing', async (t) =
   t.not(await lab.disk.head(key), undefined);
 });
 
-test('a changed passphrase alone opens everything; a crash at any step leaves a way in', async (t) => {
+test('only the changed passphrase opens; a crash at any step leaves a way in', async (t) => {
   for (const crashAt of [undefined, 1, 2]) {
     const { lab, image } = await encryptedLab();
     const full = await lab.backUp(image, null);
