@@ -11,7 +11,7 @@ import { DeferredSource } from '../restore/deferred-source.ts';
 import { CredentialVault } from '../secrets/credential-vault.ts';
 import { TaskRunner } from '../tasks/task-runner.ts';
 import { openAgentDatabase, type AgentDatabase } from './agent-database.ts';
-import type { Domain, ManagedVolumes, OpenBacking, Repositories } from './domain.ts';
+import type { Domain, ManagedVolumes, OpenBacking, Recipes, Repositories } from './domain.ts';
 import { handlersOf, type Services } from './handlers.ts';
 import { prepareDirectory } from './prepare-directory.ts';
 import { RepositoryPool } from './repository-pool.ts';
@@ -88,10 +88,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         domain.openRepository(store, database.clusterId, passphrase),
     });
     stack.defer(() => repositories.close());
-    const openBacking = backingOpener(options, database, repositories);
+    const recipes = watchedRecipes(domain.recipes, database.damage, log);
+    const openBacking = backingOpener(options, database, repositories, recipes);
     const volumes = await domain.openVolumes({ config, openBacking });
     stack.defer(() => volumes.close());
-    await serve(options, { database, vault, repositories, volumes }, stack);
+    await serve(options, { database, vault, repositories, recipes, volumes }, stack);
     log.info('agent.started', {
       pid: process.pid,
       socket: config.socketPath,
@@ -125,11 +126,11 @@ async function claimDirectories(
  * of reach.
  */
 function backingOpener(
-  { domain, clock, log }: AgentOptions,
-  { credentials, damage }: AgentDatabase,
+  { clock, log }: AgentOptions,
+  { credentials }: AgentDatabase,
   repositories: Repositories,
+  recipes: Recipes,
 ): OpenBacking {
-  const recipes = watchedRecipes(domain.recipes, damage, log);
   return ({ credentialId, cloudsnapId }) =>
     new DeferredSource({
       clock,
@@ -146,6 +147,7 @@ interface Opened {
   readonly database: AgentDatabase;
   readonly vault: CredentialVault;
   readonly repositories: Repositories;
+  readonly recipes: Recipes;
   readonly volumes: ManagedVolumes;
 }
 
@@ -180,14 +182,13 @@ async function serve(
 }
 
 function buildServices(
-  { config, domain, clock, log }: AgentOptions,
-  { database, vault, repositories, volumes }: Opened,
+  { config, clock, log }: AgentOptions,
+  { database, vault, repositories, recipes, volumes }: Opened,
   tasks: TaskRunner,
   stopping: AbortSignal,
 ): Services {
   const node = hostname();
   const { credentials, clusterId, schedules, damage, reports } = database;
-  const recipes = watchedRecipes(domain.recipes, damage, log);
   const started = new Date(clock.nowMs()).toISOString();
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };

@@ -4,8 +4,8 @@
  */
 import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
-import type { StoreErrorCode } from '../object-store.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
+import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -19,45 +19,39 @@ export interface FailedRequest {
   readonly nowMs: number;
 }
 
-interface Meaning {
-  readonly code: StoreErrorCode;
-  readonly what: string;
-  readonly hint?: string;
-}
-
-const WRONG_KEY: Meaning = {
+const WRONG_KEY: StoreMeaning = {
   code: 'store/denied',
   what: 'the account refuses the key or signature',
   hint: 'check the account name and its key, connection string or SAS token',
 };
-const DENIED: Meaning = {
+const DENIED: StoreMeaning = {
   code: 'store/denied',
   what: 'access is denied',
   hint: 'allow reading, writing, listing and deleting blobs (Storage Blob Data Contributor)',
 };
-const NO_CONTAINER: Meaning = {
+const NO_CONTAINER: StoreMeaning = {
   code: 'store/not-found',
   what: 'there is no such container',
   hint: 'make the container beforehand, or name another with --bucket',
 };
-const BUSY: Meaning = {
+const BUSY: StoreMeaning = {
   code: 'store/unavailable',
   what: 'the store is busy or out of order',
   hint: 'try again later, or see the load of the storage account',
 };
-const FULL: Meaning = {
+const FULL: StoreMeaning = {
   code: 'store/full',
   what: 'there is no space or quota left',
   hint: 'free some space or raise the quota, then try again',
 };
-const PROTECTED: Meaning = {
+const PROTECTED: StoreMeaning = {
   code: 'store/denied',
   what: 'a policy or lease protects the blob',
   hint: 'end the immutability policy, legal hold or lease on the container',
 };
 
 /** Codes of Azure's error answers (learn.microsoft.com: Blob Storage error codes). */
-const BY_CODE: Readonly<Record<string, Meaning>> = {
+const BY_CODE: Readonly<Record<string, StoreMeaning>> = {
   AuthenticationFailed: WRONG_KEY,
   // The emulator's word for a wrong key, Azure's for a network rule.
   AuthorizationFailure: {
@@ -84,7 +78,7 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
   },
   Md5Mismatch: { code: 'store/unavailable', what: 'the body was garbled on its way' },
 };
-const BY_STATUS: Readonly<Record<number, Meaning>> = {
+const BY_STATUS: Readonly<Record<number, StoreMeaning>> = {
   401: DENIED,
   403: DENIED,
   408: BUSY,
@@ -144,13 +138,10 @@ function translateAnswer(
     expired(error, status, request) ??
     BY_CODE[code] ??
     byStatus(status, code);
-  return storeError(meaning.code, `cannot ${action}: ${meaning.what}`, {
-    details: { status, reason: code },
-    ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
-  });
+  return meaningError(meaning, action, { status, reason: code });
 }
 
-function byStatus(status: number, code: string): Meaning {
+function byStatus(status: number, code: string): StoreMeaning {
   if (/quota/i.test(code)) return FULL;
   if (BY_STATUS[status]) return BY_STATUS[status];
   if (status >= 500) return { ...BUSY, what: `the store answers with status ${status}` };
@@ -162,24 +153,18 @@ function byStatus(status: number, code: string): Meaning {
 }
 
 /** A wrong clock looks like a wrong key: Azure signs the time too. */
-function skewed(error: SdkError, code: string, { nowMs }: FailedRequest): Meaning | undefined {
+function skewed(error: SdkError, code: string, { nowMs }: FailedRequest): StoreMeaning | undefined {
   if (BY_CODE[code]?.code !== 'store/denied') return undefined;
   const theirs = Date.parse(error.response?.headers?.get('date') ?? '');
-  const minutes = Math.round(Math.abs(nowMs - theirs) / 60_000);
   if (!(Math.abs(nowMs - theirs) > MAX_SKEW_MS)) return undefined;
-  const side = nowMs < theirs ? 'behind' : 'ahead of';
-  return {
-    code: 'store/denied',
-    what: `the clock of this host is ${minutes} minutes ${side} the store’s`,
-    hint: 'set the clock of this host (timedatectl set-ntp true)',
-  };
+  return clockSkew(nowMs, theirs);
 }
 
 function expired(
   error: SdkError,
   status: number,
   { query, nowMs }: FailedRequest,
-): Meaning | undefined {
+): StoreMeaning | undefined {
   if (status !== 403) return undefined;
   const end = Date.parse(new URLSearchParams(query).get('se') ?? '');
   const theirs = Date.parse(error.response?.headers?.get('date') ?? '');

@@ -4,8 +4,8 @@
  */
 import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
-import type { StoreErrorCode } from '../object-store.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
+import { meaningError, type StoreMeaning } from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -33,23 +33,17 @@ export class GoogleAnswer extends Error {
   }
 }
 
-interface Meaning {
-  readonly code: StoreErrorCode;
-  readonly what: string;
-  readonly hint?: string;
-}
-
-const DENIED: Meaning = {
+const DENIED: StoreMeaning = {
   code: 'store/denied',
   what: 'access is denied',
   hint: 'give the account the role Storage Object Admin on the bucket',
 };
-const BUSY: Meaning = {
+const BUSY: StoreMeaning = {
   code: 'store/unavailable',
   what: 'the store is busy or out of order',
   hint: 'try again later',
 };
-const BY_REASON: Readonly<Record<string, Meaning>> = {
+const BY_REASON: Readonly<Record<string, StoreMeaning>> = {
   rateLimitExceeded: BUSY,
   userRateLimitExceeded: BUSY,
   quotaExceeded: {
@@ -58,7 +52,7 @@ const BY_REASON: Readonly<Record<string, Meaning>> = {
     hint: 'free some space or raise the quota, then try again',
   },
 };
-const BY_STATUS: Readonly<Record<number, Meaning>> = {
+const BY_STATUS: Readonly<Record<number, StoreMeaning>> = {
   401: {
     code: 'store/denied',
     what: 'it refuses the credentials',
@@ -91,10 +85,7 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
     }
     if (key !== undefined && error.status === 412) return alreadyExists(key, location);
     const meaning = BY_REASON[error.reason] ?? byStatus(error.status);
-    return storeError(meaning.code, `cannot ${action}: ${meaning.what}`, {
-      details: { status: error.status, reason: error.reason },
-      ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
-    });
+    return meaningError(meaning, action, { status: error.status, reason: error.reason });
   }
   const network = translateNetworkError(error, { action, endpoint });
   if (network) return network;
@@ -111,7 +102,7 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
   return error;
 }
 
-function byStatus(status: number): Meaning {
+function byStatus(status: number): StoreMeaning {
   if (BY_STATUS[status]) return BY_STATUS[status];
   if (status >= 500) return { ...BUSY, what: `the store answers with status ${status}` };
   return {

@@ -4,8 +4,8 @@
  */
 import { CloudvolError, errnoOf } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
-import type { StoreErrorCode } from '../object-store.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
+import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -17,47 +17,41 @@ export interface FailedRequest {
   readonly nowMs: number;
 }
 
-interface Meaning {
-  readonly code: StoreErrorCode;
-  readonly what: string;
-  readonly hint?: string;
-}
-
 const KEYS_HINT = 'check the access key and secret key of the credential';
-const DENIED: Meaning = {
+const DENIED: StoreMeaning = {
   code: 'store/denied',
   what: 'access is denied',
   hint: 'check the policy of the bucket and of the access key: s3:* on the bucket and its objects',
 };
-const BUSY: Meaning = {
+const BUSY: StoreMeaning = {
   code: 'store/unavailable',
   what: 'the store is busy or out of order',
   hint: 'try again later, or see the load of the store',
 };
-const FULL: Meaning = {
+const FULL: StoreMeaning = {
   code: 'store/full',
   what: 'there is no space or quota left',
   hint: 'free some space or raise the quota, then try again',
 };
-const UNSUPPORTED: Meaning = { code: 'store/unsupported', what: 'the store cannot do this' };
-const WRONG_KEY: Meaning = {
+const UNSUPPORTED: StoreMeaning = { code: 'store/unsupported', what: 'the store cannot do this' };
+const WRONG_KEY: StoreMeaning = {
   code: 'store/denied',
   what: 'the store does not know the access key',
   hint: KEYS_HINT,
 };
-const WRONG_SECRET: Meaning = {
+const WRONG_SECRET: StoreMeaning = {
   code: 'store/denied',
   what: 'the secret key does not belong to the access key',
   hint: KEYS_HINT,
 };
-const NO_BUCKET: Meaning = {
+const NO_BUCKET: StoreMeaning = {
   code: 'store/not-found',
   what: 'there is no such bucket',
   hint: 'make the bucket beforehand, or name another with --bucket',
 };
 
 /** `Code` of S3's error answers. */
-const BY_CODE: Readonly<Record<string, Meaning>> = {
+const BY_CODE: Readonly<Record<string, StoreMeaning>> = {
   NoSuchBucket: NO_BUCKET,
   InvalidAccessKeyId: WRONG_KEY,
   InvalidSecurity: WRONG_KEY,
@@ -96,7 +90,7 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
   },
 };
 
-const BY_STATUS: Readonly<Record<number, Meaning>> = {
+const BY_STATUS: Readonly<Record<number, StoreMeaning>> = {
   401: DENIED,
   403: DENIED,
   408: BUSY,
@@ -147,15 +141,11 @@ function translateAnswer(error: SdkError, request: FailedRequest, action: string
     if (['NoSuchKey', 'NotFound'].includes(code) && status === 404) return notFound(key, location);
     if (status === 412) return alreadyExists(key, location);
   }
-  const details = { status, reason: code };
   const meaning = skewed(error, request) ?? elsewhere(error) ?? BY_CODE[code] ?? byStatus(status);
-  return storeError(meaning.code, `cannot ${action}: ${meaning.what}`, {
-    details,
-    ...(meaning.hint === undefined ? {} : { hint: meaning.hint }),
-  });
+  return meaningError(meaning, action, { status, reason: code });
 }
 
-function byStatus(status: number): Meaning {
+function byStatus(status: number): StoreMeaning {
   if (BY_STATUS[status]) return BY_STATUS[status];
   if (status >= 500) return { ...BUSY, what: `the store answers with status ${status}` };
   return {
@@ -165,22 +155,13 @@ function byStatus(status: number): Meaning {
   };
 }
 
-/** The SDK would sign with the store's time: the times in manifests would be wrong all the same. */
-function skewed(error: SdkError, { nowMs }: FailedRequest): Meaning | undefined {
+/** The SDK would sign with the store's time instead. */
+function skewed(error: SdkError, { nowMs }: FailedRequest): StoreMeaning | undefined {
   if (!['RequestTimeTooSkewed', 'RequestExpired'].includes(codeOf(error))) return undefined;
-  const theirs = Date.parse(error.$response?.headers?.['date'] ?? '');
-  const minutes = Math.round(Math.abs(nowMs - theirs) / 60_000);
-  const by = Number.isNaN(minutes)
-    ? 'differs from the store’s'
-    : `is ${minutes} minutes ${nowMs < theirs ? 'behind' : 'ahead of'} the store’s`;
-  return {
-    code: 'store/denied',
-    what: `the clock of this host ${by}`,
-    hint: 'set the clock of this host (timedatectl set-ntp true)',
-  };
+  return clockSkew(nowMs, Date.parse(error.$response?.headers?.['date'] ?? ''));
 }
 
-function elsewhere(error: SdkError): Meaning | undefined {
+function elsewhere(error: SdkError): StoreMeaning | undefined {
   const codes = ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraint'];
   const wrongRegion = codes.some((code) => codeOf(error).startsWith(code));
   if (!wrongRegion && statusOf(error) !== 301) return undefined;
