@@ -26,15 +26,21 @@ export interface ContractOptions {
    * objects. Default: real.
    */
   readonly folders?: 'real' | 'names';
+  /**
+   * One test at a time: a server that all of them flood at once breaks off connections, as any
+   * does, and a store without retries says so. Default: all at once.
+   */
+  readonly oneByOne?: boolean;
 }
 
 export function objectStoreContract(
   name: string,
   open: OpenStoreForTest,
-  { manyKeys = 2500, folders = 'real' }: ContractOptions = {},
+  { manyKeys = 2500, folders = 'real', oneByOne = false }: ContractOptions = {},
 ): void {
+  const register = oneByOne ? test.serial : test;
   const contract: Contract = (title, run) =>
-    test(`${name}: ${title}`, async (t) => {
+    register(`${name}: ${title}`, async (t) => {
       const store = await open(t);
       await run(t, store);
       await store.close();

@@ -7,7 +7,7 @@ import { startFakeGcs, type FakeGcsServer } from '../../support/servers/fake-gcs
 import { layeredContract } from '../layers/layered-contract.ts';
 
 /** Listings of many keys cross page boundaries. */
-const OPTIONS = { manyKeys: 45, folders: 'names' } as const;
+const OPTIONS = { manyKeys: 45, folders: 'names', oneByOne: true } as const;
 const PAGE_SIZE = 20;
 
 let server: FakeGcsServer;
