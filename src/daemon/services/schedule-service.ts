@@ -25,7 +25,7 @@ export interface ScheduleServiceDeps extends Surroundings {
   readonly cloudsnaps: CloudsnapService;
 }
 
-/** A year of monthly ones and more: a slip of the finger, not a plan. */
+/** Every hour of a day and some more; beyond that a period is what is meant. */
 const MAX_RULES = 32;
 
 /** Keeps the schedules, and starts their backups while the agent runs. */
@@ -86,7 +86,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
     return {};
   };
 
-  /** @throws CloudvolError `schedule/no-time`, `schedule/bad-time`, `credential/*` */
+  /** @throws CloudvolError `schedule/bad-times`, `schedule/bad-time`, `credential/*` */
   #changed(input: PlanInput, known: SchedulePlan): SchedulePlan {
     const rules = input.rules?.map(({ kind, at }) => parseScheduleRule(kind, at)) ?? known.rules;
     if (rules.length === 0 || rules.length > MAX_RULES) {
