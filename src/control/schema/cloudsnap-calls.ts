@@ -1,0 +1,68 @@
+import { Type } from 'typebox';
+
+import { closed, labels, orNull, reference, text } from './shapes.ts';
+import { cloudsnapView, taskView, verificationView, volumeView } from './views.ts';
+
+export const CLOUDSNAP_CALLS = {
+  backup: {
+    input: closed({
+      volume: reference(),
+      credential: Type.Optional(reference()),
+      full: Type.Optional(Type.Boolean()),
+      frequency: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 1000, description: 'backups from a full to the next' }),
+      ),
+    }),
+    output: taskView,
+  },
+  restore: {
+    input: closed({
+      cloudsnap: reference(),
+      credential: Type.Optional(reference()),
+      name: Type.Optional(text()),
+      node: Type.Optional(reference()),
+      lazy: Type.Optional(
+        Type.Boolean({ description: 'usable at once, fetches blocks as needed' }),
+      ),
+      hydrate: Type.Optional(Type.Boolean({ description: 'fill a lazy one in the background' })),
+    }),
+    output: closed({ volume: volumeView, task: taskView, hydrateTask: orNull(taskView) }),
+  },
+  listCloudsnaps: {
+    input: closed({
+      credential: Type.Optional(reference()),
+      source: Type.Optional(Type.String({ description: 'volume, by id or name' })),
+      cluster: Type.Optional(reference()),
+      allClusters: Type.Optional(Type.Boolean()),
+      cloudsnap: Type.Optional(reference()),
+      status: Type.Optional(
+        Type.Union([
+          Type.Literal('done'),
+          Type.Literal('failed'),
+          Type.Literal('aborted'),
+          Type.Literal('stopped'),
+        ]),
+      ),
+      labels: Type.Optional(labels()),
+      deletedSource: Type.Optional(
+        Type.Boolean({ description: 'only of volumes not here any more' }),
+      ),
+      max: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+    output: Type.Array(cloudsnapView),
+  },
+  deleteCloudsnap: {
+    input: closed({ cloudsnap: reference(), credential: Type.Optional(reference()) }),
+    output: taskView,
+  },
+  verifyCloudsnap: {
+    input: closed({
+      cloudsnap: reference(),
+      credential: Type.Optional(reference()),
+      percent: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })),
+    }),
+    output: taskView,
+  },
+  inspectVerification: { input: closed({ task: reference() }), output: verificationView },
+} as const;
