@@ -1,5 +1,6 @@
 import { CloudvolError } from '../base/errors.ts';
-import { COMMANDS, GROUPS, type CommandEntry, type CommandGroup } from './command-table.ts';
+import { COMMANDS, GROUPS } from './command-table.ts';
+import type { CommandEntry, CommandGroup } from './command-table/command-entry.ts';
 import { suggestion } from './suggestion.ts';
 
 interface Named {

@@ -1,5 +1,6 @@
 import { GLOBAL_OPTIONS, type Command, type OptionSpec } from './command.ts';
-import { COMMANDS, GROUPS, type CommandEntry, type CommandGroup } from './command-table.ts';
+import { COMMANDS, GROUPS } from './command-table.ts';
+import type { CommandEntry, CommandGroup } from './command-table/command-entry.ts';
 
 /** Help for one command, in the layout that users of the original know. */
 export function commandHelp(path: string, entry: CommandEntry, command: Command): string {

@@ -1,0 +1,59 @@
+import type { CommandGroup } from './command-entry.ts';
+import { CREDENTIALS_GROUP } from './credentials-group.ts';
+import { SCHEDULES_GROUP } from './schedules-group.ts';
+
+export const CLOUDSNAP_GROUP: CommandGroup = {
+  name: 'cloudsnap',
+  alias: ['cs'],
+  summary: 'Backup and restore snapshots to/from cloud',
+  groups: [SCHEDULES_GROUP, CREDENTIALS_GROUP],
+  verbs: [
+    {
+      name: 'backup',
+      alias: ['b'],
+      summary: 'Backup a snapshot to cloud',
+      load: () => import('../commands/cloudsnap/backup.ts'),
+    },
+    {
+      name: 'restore',
+      alias: ['r'],
+      summary: 'Restore volume to a cloud snapshot',
+      load: () => import('../commands/cloudsnap/restore.ts'),
+    },
+    {
+      name: 'list',
+      alias: ['l'],
+      summary: 'List snapshot in cloud',
+      load: () => import('../commands/cloudsnap/list.ts'),
+    },
+    {
+      name: 'status',
+      alias: ['s'],
+      summary: 'Report status of active backups/restores',
+      load: () => import('../commands/cloudsnap/status.ts'),
+    },
+    {
+      name: 'history',
+      alias: ['h'],
+      summary: 'Show history of cloudsnap operations',
+      load: () => import('../commands/cloudsnap/history.ts'),
+    },
+    {
+      name: 'stop',
+      alias: ['st'],
+      summary: 'stop an active backup/restore',
+      load: () => import('../commands/cloudsnap/stop.ts'),
+    },
+    {
+      name: 'delete',
+      alias: ['d'],
+      summary: 'Delete a cloudsnap from the objectstore. This is not reversible.',
+      load: () => import('../commands/cloudsnap/delete.ts'),
+    },
+    {
+      name: 'verify',
+      summary: 'Check that cloudsnaps can be restored, without restoring them',
+      load: () => import('../commands/cloudsnap/verify.ts'),
+    },
+  ],
+};
