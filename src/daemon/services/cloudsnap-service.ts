@@ -26,6 +26,14 @@ export interface BackupInput {
   readonly frequency: number;
 }
 
+export interface DeleteInput {
+  readonly repository: CloudsnapRepository;
+  readonly entry: CloudsnapEntry;
+  readonly credentialId: string;
+  /** Asked when its turn has come. @throws when it is not to be deleted after all. */
+  readonly confirm?: (signal: AbortSignal) => Promise<void>;
+}
+
 export interface CloudsnapServiceDeps extends Surroundings {
   readonly volumes: ManagedVolumes;
   readonly credentials: CredentialRegistry;
@@ -102,31 +110,38 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
 
   /** Refused at once when other cloudsnaps or volumes need it; otherwise a task removes it. */
   readonly deleteCloudsnap: Handlers['deleteCloudsnap'] = async (input, signal) => {
-    const { credentials, repositories, tasks } = this.#deps;
+    const { credentials, repositories } = this.#deps;
     const credential = credentials.find(input.credential);
     const repository = await repositories.open(credential);
     const entry = await repository.find(input.cloudsnap, signal);
+    const wanted = { repository, entry, credentialId: credential.id };
+    return taskView(await this.startDelete(wanted, signal), this.#deps);
+  };
+
+  /** Queues the deletion of a cloudsnap, also for the retention. */
+  async startDelete(wanted: DeleteInput, signal: AbortSignal): Promise<TaskRecord> {
+    const { repository, entry, credentialId, confirm } = wanted;
     await this.#refuseWhenNeeded(repository, entry, signal);
     const { volume, cloudsnapId } = entry.manifest;
-    const task = tasks.submit(
+    return this.#deps.tasks.submit(
       {
         kind: 'Delete',
         volumeId: volume.id,
         volumeName: volume.name,
-        credentialId: credential.id,
+        credentialId,
         cloudsnapId,
         // Behind the backups of the volume: one that builds on this cloudsnap is to be seen as its
         // dependant.
         lane: chainLane(volume.id),
       },
       async (context) => {
+        await confirm?.(context.signal);
         await this.#refuseWhenNeeded(repository, entry, context.signal);
         await repository.delete(entry, context.signal);
         this.#deps.damage.clear(repository.id, cloudsnapId);
       },
     );
-    return taskView(task, this.#deps);
-  };
+  }
 
   async #done(input: ListInput, signal: AbortSignal): Promise<CloudsnapView[]> {
     const { credentials, repositories } = this.#deps;
