@@ -30,6 +30,8 @@ export interface BackupRequest {
   /** Cloudsnaps from one full to the next; see DEFAULT_FREQUENCY. */
   readonly frequency: number;
   readonly consistency: Consistency;
+  /** Of the cloudsnap, where they differ from the volume's. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** What is known to be damaged, and is to be made up for. */
   readonly damage: DamageRegister;
   readonly clock: Clock;
@@ -180,13 +182,19 @@ async function commit(
 }
 
 function cloudsnapPlan(
-  { source, type, consistency }: BackupRequest,
+  { source, type, consistency, labels }: BackupRequest,
   plan: BackupPlan,
   view: FrozenView,
 ): CloudsnapPlan {
-  const { name, fileSystem, labels } = source.attributes;
+  const { name, fileSystem, labels: ofVolume } = source.attributes;
   return {
-    volume: { id: source.id, name, geometry: view.geometry, fileSystem, labels },
+    volume: {
+      id: source.id,
+      name,
+      geometry: view.geometry,
+      fileSystem,
+      labels: labels ?? ofVolume,
+    },
     parent: plan.kind === 'incremental' ? plan.parent : null,
     ...(plan.kind === 'incremental' && plan.repair ? { repair: plan.repair } : {}),
     fullReason: plan.kind === 'full' ? plan.reason : null,

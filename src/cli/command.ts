@@ -51,6 +51,8 @@ export interface CommandContext {
   readonly output: Output;
   /** `--json` */
   readonly json: boolean;
+  /** `--local`: times for people are in the zone of this host. */
+  readonly local: boolean;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -60,8 +62,12 @@ export interface Command<
   Options extends OptionTable = OptionTable,
   Arguments extends readonly ArgumentSpec[] = readonly ArgumentSpec[],
 > {
+  /** Whole command lines, at least one; help and the manual show them, a test parses them. */
+  readonly examples: readonly [string, ...string[]];
   readonly arguments: Arguments;
   readonly options: Options;
+  /** One of several options has to be given: alone, the command shows its help. */
+  readonly needsOne?: true;
   /** Resolves with the exit code; nothing means ok. */
   run(
     context: CommandContext,
@@ -80,9 +86,10 @@ export function defineCommand<
   return command;
 }
 
-/** Understood by every command. */
+/** Understood by every command; one of the same name that a command has goes before. */
 export const GLOBAL_OPTIONS = {
   json: { kind: 'flag', alias: ['j'], about: 'print JSON' },
+  local: { kind: 'flag', about: 'times in the zone of this host, not in UTC' },
   socket: { kind: 'text', about: "the agent's socket [CLOUDVOL_SOCKET]" },
   help: { kind: 'flag', alias: ['h'], about: 'show help' },
 } as const satisfies OptionTable;

@@ -24,28 +24,33 @@ export type Found =
     };
 
 /** @throws CloudvolError `usage/unknown-command` */
-export function findCommand(args: readonly string[]): Found {
+export function findCommand(args: readonly string[], program = 'cloudvol'): Found {
   const [first, ...rest] = args;
   if (first === undefined || isHelp(first)) {
     return { kind: 'group', path: '', group: undefined, isAsked: first !== undefined };
   }
   const group = named(GROUPS, first);
-  if (group) return findVerb(group, group.name, rest);
+  if (group) return findVerb(group, group.name, rest, program);
   const entry = named(COMMANDS, first);
   if (entry) return { kind: 'command', path: entry.name, entry, rest };
-  throw unknown(first, 'cloudvol', [...GROUPS, ...COMMANDS]);
+  throw unknown(first, program, [...GROUPS, ...COMMANDS]);
 }
 
-function findVerb(group: CommandGroup, path: string, args: readonly string[]): Found {
+function findVerb(
+  group: CommandGroup,
+  path: string,
+  args: readonly string[],
+  program: string,
+): Found {
   const [first, ...rest] = args;
   if (first === undefined || isHelp(first)) {
     return { kind: 'group', path, group, isAsked: first !== undefined };
   }
   const inner = named(group.groups ?? [], first);
-  if (inner) return findVerb(inner, pathTo(inner, path), rest);
+  if (inner) return findVerb(inner, pathTo(inner, path), rest, program);
   const entry = named(group.verbs, first);
   if (entry) return { kind: 'command', path: `${path} ${entry.name}`, entry, rest };
-  throw unknown(first, `cloudvol ${path}`, [...group.verbs, ...(group.groups ?? [])]);
+  throw unknown(first, `${program} ${path}`, [...group.verbs, ...(group.groups ?? [])]);
 }
 
 /** A group that stands by itself as well is known by its short path. */

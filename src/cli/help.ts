@@ -1,33 +1,47 @@
-import { GLOBAL_OPTIONS, type Command, type OptionSpec } from './command.ts';
+import { GLOBAL_OPTIONS, type Command, type OptionSpec, type OptionTable } from './command.ts';
 import { COMMANDS, GROUPS } from './command-table.ts';
 import type { CommandEntry, CommandGroup } from './command-table/command-entry.ts';
 
 /** Help for one command, in the layout that users of the original know. */
-export function commandHelp(path: string, entry: CommandEntry, command: Command): string {
+export function commandHelp(
+  program: string,
+  path: string,
+  entry: CommandEntry,
+  command: Command,
+): string {
   const named = command.arguments.map(({ name, required }) => (required ? name : `[${name}]`));
-  const usage = ['cloudvol', path, '[command options]', ...named].join(' ');
-  const options = Object.entries({ ...command.options, ...GLOBAL_OPTIONS });
+  const usage = [program, path, '[command options]', ...named].join(' ');
+  const options = Object.entries({ ...command.options, ...globalOptions(command) });
   return sections([
-    ['NAME', [`cloudvol ${path} - ${entry.summary}`]],
+    ['NAME', [`${program} ${path} - ${entry.summary}`]],
     ['USAGE', [usage]],
     ['ARGUMENTS', columns(command.arguments.map(({ name, about }) => [name, about]))],
     ['OPTIONS', columns(options.map(([name, spec]) => [optionWords(name, spec), spec.about]))],
+    ['EXAMPLES', command.examples.map((line) => line.replace(/^cloudvol/, program))],
   ]);
 }
 
-export function groupHelp(path: string, { summary, verbs, groups = [] }: CommandGroup): string {
+function globalOptions({ options }: Command): OptionTable {
+  return Object.fromEntries(Object.entries(GLOBAL_OPTIONS).filter(([name]) => !(name in options)));
+}
+
+export function groupHelp(
+  program: string,
+  path: string,
+  { summary, verbs, groups = [] }: CommandGroup,
+): string {
   return sections([
-    ['NAME', [`cloudvol ${path} - ${summary}`]],
-    ['USAGE', [`cloudvol ${path} command [command options] [arguments...]`]],
+    ['NAME', [`${program} ${path} - ${summary}`]],
+    ['USAGE', [`${program} ${path} command [command options] [arguments...]`]],
     ['COMMANDS', columns([...verbs, ...groups].map(entryWords))],
     ['OPTIONS', ['--help, -h  show help']],
   ]);
 }
 
-export function programHelp(): string {
+export function programHelp(program: string): string {
   return sections([
-    ['NAME', ['cloudvol - virtual volumes as files, backed up to object storage as cloudsnaps']],
-    ['USAGE', ['cloudvol command [subcommand] [command options] [arguments...]']],
+    ['NAME', [`${program} - virtual volumes as files, backed up to object storage as cloudsnaps`]],
+    ['USAGE', [`${program} command [subcommand] [command options] [arguments...]`]],
     ['COMMANDS', columns([...GROUPS, ...COMMANDS].map(entryWords))],
     [
       'OPTIONS',

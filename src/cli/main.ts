@@ -1,4 +1,5 @@
 import { CloudvolError } from '../base/errors.ts';
+import { Input } from './input.ts';
 import { Output } from './output.ts';
 import { runCli } from './run-cli.ts';
 
@@ -15,4 +16,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const output = new Output(process.stdout, process.stderr);
-process.exitCode = await runCli(process.argv.slice(2), output, interrupt.signal);
+const input = new Input(() => process.stdin, process.stderr);
+const program = process.env['CLOUDVOL_PROGRAM'];
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  output,
+  interrupt.signal,
+  input,
+  program || undefined,
+);

@@ -25,7 +25,7 @@ const PARSING = {
  * @throws CloudvolError `usage/*`
  */
 export function parseArguments(args: readonly string[], command: Command): ParsedArguments {
-  const table: OptionTable = { ...command.options, ...GLOBAL_OPTIONS };
+  const table: OptionTable = { ...GLOBAL_OPTIONS, ...command.options };
   const { argv, error } = yargsParser.detailed([...args], parserOptions(table));
   const parsed: Readonly<Record<string, unknown>> = argv;
   refuseUnknown(Object.keys(parsed), table);

@@ -13,7 +13,8 @@ const COLUMNS = [
 ];
 
 /** Tasks as `cloudsnap status` and `history` show them. */
-export function printTasks(tasks: readonly TaskView[], { output, json }: CommandContext): void {
+export function printTasks(tasks: readonly TaskView[], context: CommandContext): void {
+  const { output, json } = context;
   if (json) return output.json(tasks.map(taskJson));
   output.table(
     COLUMNS,
@@ -24,7 +25,7 @@ export function printTasks(tasks: readonly TaskView[], { output, json }: Command
       task.node,
       String(task.bytesDone),
       formatDuration(task.elapsedMs),
-      formatTime(task.ended),
+      formatTime(task.ended, context),
     ]),
   );
 }

@@ -51,17 +51,17 @@ export async function openCliLab(t: ExecutionContext, given: Partial<Handlers>):
   const controller = new AbortController();
   return {
     socketPath,
-    run: (...args) => runInProcess([...args, '--socket', socketPath], controller.signal),
+    run: (...args) =>
+      runInProcess([...args, '--socket', socketPath], { signal: controller.signal }),
     runWith: (stdin, ...args) =>
-      runInProcess([...args, '--socket', socketPath], controller.signal, stdin),
+      runInProcess([...args, '--socket', socketPath], { signal: controller.signal, stdin }),
     interrupt: () => controller.abort(new CloudvolError('cli/interrupted', 'interrupted')),
   };
 }
 
 export async function runInProcess(
   args: readonly string[],
-  signal = new AbortController().signal,
-  stdin = '',
+  { signal = new AbortController().signal, stdin = '', program = 'cloudvol' } = {},
 ): Promise<CliResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   // Output writes, and asks for isTTY and columns, which a pipe does not have.
@@ -69,7 +69,8 @@ export async function runInProcess(
   const output = new Output(asStream(stdout), asStream(stderr));
   const texts = Promise.all([text(stdout), text(stderr)]);
   const pipe = Readable.from([Buffer.from(stdin)]) as unknown as NodeJS.ReadStream;
-  const code = await runCli(args, output, signal, new Input(() => pipe, stderr));
+  const input = new Input(() => pipe, stderr);
+  const code = await runCli(args, output, signal, input, program);
   stdout.end();
   stderr.end();
   const [out, err] = await texts;

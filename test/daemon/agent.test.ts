@@ -262,6 +262,15 @@ test('cloudsnaps are listed by source, cluster, labels and state', async (t) => 
   t.deepEqual(await ids({ source: 'other' }), []);
   t.deepEqual(await ids({ cloudsnap: 'c/1-1' }), ['c/1-1']);
   t.deepEqual(await ids({ max: 1 }), ['c/1-2-incr']);
+  const pages = [await lab.call('listCloudsnaps', { max: 1, after: '' })];
+  for (let last = pages[0]?.[0]; last; last = pages.at(-1)?.[0]) {
+    const after = `${last.created ?? ''} ${last.id}`;
+    pages.push(await lab.call('listCloudsnaps', { max: 1, after }));
+  }
+  t.deepEqual(
+    pages.map((page) => page.map(({ id }) => id)),
+    [['c/1-1'], ['c/1-2-incr'], []],
+  );
   t.deepEqual(await ids({ labels: { app: 'db' } }), all);
   t.deepEqual(await ids({ labels: { app: 'web' } }), []);
   t.deepEqual(await ids({ cluster: 'nobody' }), []);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { defineCommand } from '../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol demo', 'cloudvol demo --keep --dir /var/tmp'],
   arguments: [],
   options: {
     keep: { kind: 'flag', about: 'leave the agent and the volumes running, say how to go on' },

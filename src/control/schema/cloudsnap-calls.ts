@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 
-import { closed, labels, orNull, reference, text } from './shapes.ts';
+import { closed, labels, MAX_TEXT, orNull, reference, text } from './shapes.ts';
 import { cloudsnapView, taskView, verificationView, volumeView } from './views.ts';
 
 export const CLOUDSNAP_CALLS = {
@@ -12,6 +12,7 @@ export const CLOUDSNAP_CALLS = {
       frequency: Type.Optional(
         Type.Integer({ minimum: 1, maximum: 1000, description: 'backups from a full to the next' }),
       ),
+      labels: Type.Optional(labels()),
     }),
     output: taskView,
   },
@@ -32,7 +33,9 @@ export const CLOUDSNAP_CALLS = {
     input: closed({
       credential: Type.Optional(reference()),
       source: Type.Optional(Type.String({ description: 'volume, by id or name' })),
-      cluster: Type.Optional(reference()),
+      cluster: Type.Optional(
+        Type.String({ minLength: 1, maxLength: MAX_TEXT, description: 'id, or its bucket' }),
+      ),
       allClusters: Type.Optional(Type.Boolean()),
       cloudsnap: Type.Optional(reference()),
       status: Type.Optional(
@@ -47,7 +50,15 @@ export const CLOUDSNAP_CALLS = {
       deletedSource: Type.Optional(
         Type.Boolean({ description: 'only of volumes not here any more' }),
       ),
-      max: Type.Optional(Type.Integer({ minimum: 1 })),
+      max: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'the newest; with `after`: the next so many' }),
+      ),
+      after: Type.Optional(
+        Type.String({
+          maxLength: MAX_TEXT,
+          description: 'place of the last one seen; empty: none',
+        }),
+      ),
     }),
     output: Type.Array(cloudsnapView),
   },

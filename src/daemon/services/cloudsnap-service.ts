@@ -1,5 +1,6 @@
 import { DEFAULT_FREQUENCY } from '../../backup/plan-backup.ts';
 import { CloudvolError } from '../../base/errors.ts';
+import { checkLabels } from '../../base/labels.ts';
 import type {
   CloudsnapEntry,
   CloudsnapRepository,
@@ -24,6 +25,8 @@ export interface BackupInput {
   readonly type: CloudsnapType;
   readonly full: boolean;
   readonly frequency: number;
+  /** Of the cloudsnap, besides the volume's. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface DeleteInput {
@@ -58,6 +61,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         type: 'Manual',
         full: input.full ?? false,
         frequency: input.frequency ?? DEFAULT_FREQUENCY,
+        labels: input.labels ?? {},
       }),
       this.#deps,
     );
@@ -69,6 +73,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     const source = volumes.find(input.volume);
     const { name } = source.attributes;
     refuseWhileRestoring(tasks, source.id, name);
+    const labels = checkLabels({ ...source.attributes.labels, ...input.labels });
     const credential = credentials.find(input.credential);
     const repository = await repositories.open(credential);
     const request = {
@@ -77,6 +82,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       type: input.type,
       full: input.full,
       frequency: input.frequency,
+      labels,
       consistency: 'crash',
       damage,
       clock,
@@ -103,9 +109,13 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         ? await this.#done(input, signal)
         : this.#unfinished(input);
     const kept = found.filter((view) => this.#matches(view, input));
-    kept.sort((a, b) => compareText(a.created ?? '', b.created ?? '') || compareText(a.id, b.id));
+    kept.sort((a, b) => compareText(placeOf(a), placeOf(b)));
+    const { after, max } = input;
+    if (after !== undefined) {
+      return kept.filter((view) => compareText(placeOf(view), after) > 0).slice(0, max);
+    }
     // The newest ones: what a script that asks for the last one wants.
-    return input.max === undefined ? kept : kept.slice(-input.max);
+    return max === undefined ? kept : kept.slice(-max);
   };
 
   /** Refused at once when other cloudsnaps or volumes need it; otherwise a task removes it. */
@@ -171,11 +181,18 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     const labels = Object.entries(input.labels ?? {});
     return (
       (input.source === undefined || [view.volumeId, view.volumeName].includes(input.source)) &&
-      (input.cluster === undefined || view.clusterId === input.cluster) &&
+      (input.cluster === undefined || this.#isOfCluster(view, input)) &&
       (input.cloudsnap === undefined || view.id === input.cloudsnap) &&
       (!input.deletedSource || !this.#isHere(view.volumeId)) &&
       labels.every(([key, value]) => view.labels[key] === value)
     );
+  }
+
+  /** A bucket stands for every cluster in it. */
+  #isOfCluster({ clusterId }: CloudsnapView, { cluster, credential }: ListInput): boolean {
+    if (clusterId === cluster) return true;
+    const { settings } = this.#deps.credentials.find(credential);
+    return settings.provider !== 'directory' && settings.bucket === cluster;
   }
 
   #isHere(volumeId: string): boolean {
@@ -223,6 +240,11 @@ function refuseWhileRestoring(tasks: TaskRunner, volumeId: string, name: string)
   throw new CloudvolError('volume/restoring', `volume ${name} is still being restored`, {
     hint: 'wait for the restore: cloudvol cloudsnap status',
   });
+}
+
+/** In the order of listing; the id tells those of one instant apart. */
+function placeOf({ created, id }: CloudsnapView): string {
+  return `${created ?? ''} ${id}`;
 }
 
 function compareText(a: string, b: string): number {

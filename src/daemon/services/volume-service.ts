@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { ScheduleTable } from '../../backup/schedule/schedule-table.ts';
 import { CloudvolError } from '../../base/errors.ts';
 import { DEFAULT_BLOCK_BYTES, geometryOf } from '../../base/geometry.ts';
+import { checkLabels } from '../../base/labels.ts';
 import { checkName } from '../../base/name.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { VolumeView } from '../../control/schemas.ts';
@@ -43,7 +44,7 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
     const { name, sizeBytes, blockBytes = DEFAULT_BLOCK_BYTES, fileSystem = 'ext4' } = input;
     checkName('volume', name);
     geometryOf(sizeBytes, blockBytes);
-    const labels = input.labels ?? {};
+    const labels = checkLabels(input.labels ?? {});
     return this.#deps.serial.run(NEW_VOLUME, async () => {
       const attributes = { name, sizeBytes, blockBytes, fileSystem, labels };
       return this.view(await this.#deps.volumes.create(attributes));

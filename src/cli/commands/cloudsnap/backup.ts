@@ -4,9 +4,15 @@ import { EXIT } from '../../exit-codes.ts';
 import { followTask, reportEnd } from '../../follow-task.ts';
 import { given } from '../../given.ts';
 import { parseCount } from '../../parse-count.ts';
+import { parseLabels } from '../../parse-labels.ts';
 import { taskJson } from '../../task-table.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol cloudsnap backup db',
+    'cloudvol cloudsnap backup db --full --cred-id my-s3 --label ticket=4711 --wait',
+  ],
+  needsOne: true,
   arguments: [{ name: 'volume', about: 'source volume, by name or id' }],
   options: {
     volume: { kind: 'text', alias: ['v'], about: 'source volume' },
@@ -14,12 +20,17 @@ export const command = defineCommand({
     'cred-id': {
       kind: 'text',
       alias: ['cr'],
-      about: 'Cloud credentials ID (or name) to be used for the backup',
+      about: 'Cloud credentials ID to be used for the backup, or its name',
     },
     frequency: {
       kind: 'text',
       alias: ['i'],
       about: 'backups from one full to the next [7: a full and six incrementals]',
+    },
+    label: {
+      kind: 'list',
+      alias: ['l'],
+      about: "labels of the cloudsnap besides the volume's, name=value,…",
     },
     wait: { kind: 'flag', about: 'follow the backup until it ends' },
   },
@@ -34,6 +45,7 @@ export const command = defineCommand({
     const { frequency } = options;
     const input = given({
       credential: options['cred-id'],
+      labels: options.label.length === 0 ? undefined : parseLabels(options.label),
       frequency: frequency === undefined ? undefined : parseCount('frequency', frequency),
     });
     const task = await client.call('backup', { volume, full: options.full, ...input }, { signal });

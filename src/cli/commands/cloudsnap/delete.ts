@@ -4,6 +4,7 @@ import { followTask, reportEnd } from '../../follow-task.ts';
 import { given } from '../../given.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol cloudsnap delete --snap ID'],
   arguments: [],
   options: {
     snap: { kind: 'text', alias: ['s'], about: 'Cloud-snap id to delete', required: true },

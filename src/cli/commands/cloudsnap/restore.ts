@@ -8,6 +8,10 @@ import { given } from '../../given.ts';
 import { taskJson } from '../../task-table.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol cloudsnap restore --snap ID',
+    'cloudvol cloudsnap restore --snap ID --volume before --lazy --mount /mnt/before',
+  ],
   arguments: [],
   options: {
     snap: { kind: 'text', alias: ['s'], about: 'Cloud-snap id to restore', required: true },
@@ -16,8 +20,16 @@ export const command = defineCommand({
       alias: ['v'],
       about: 'name of the new volume [Restore-<source volume id>-<n>]',
     },
-    node: { kind: 'text', alias: ['n'], about: 'node on which to restore' },
-    'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
+    node: {
+      kind: 'text',
+      alias: ['n'],
+      about: 'Optional node ID for provisioning restore volume storage',
+    },
+    'cred-id': {
+      kind: 'text',
+      alias: ['cr'],
+      about: 'Cloud credentials ID to be used for the restore, or its name',
+    },
     lazy: { kind: 'flag', about: 'usable at once; fetches blocks when they are read' },
     hydrate: { kind: 'switch', about: 'with --lazy: do not fetch the rest in the background' },
     mount: { kind: 'text', about: 'directory to mount the restored volume on' },

@@ -2,6 +2,7 @@ import { defineCommand } from '../../command.ts';
 import { taskJson } from '../../task-table.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol cloudsnap stop --name TASK'],
   arguments: [],
   options: { name: { kind: 'text', alias: ['n'], about: 'task, by its id', required: true } },
   async run({ client, output, json, signal }, { name }) {

@@ -10,6 +10,11 @@ import { parseCount } from '../../parse-count.ts';
 import { taskJson } from '../../task-table.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol cloudsnap verify --snap ID --wait',
+    'cloudvol cloudsnap verify --src db --percent 5',
+  ],
+  needsOne: true,
   arguments: [],
   options: {
     snap: { kind: 'text', alias: ['s'], about: 'Cloud-snap id to verify' },

@@ -81,6 +81,12 @@ const SECRET_FLAGS = [
 const FILE_FLAGS = ['ca', 'google-json-key-file'];
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol credentials create --provider s3 --s3-access-key KEY --s3-secret-key @FILE my-s3',
+    'cloudvol credentials create --provider azure --azure-connection-string @FILE my-azure',
+    'cloudvol credentials create --provider google --google-json-key-file FILE --enc - my-google',
+    'cloudvol credentials create --provider directory --path /srv/cloudsnaps my-disk',
+  ],
   arguments: [{ name: 'name', about: 'name of the new credential', required: true }],
   options: OPTIONS,
   async run(context, options, [name]) {

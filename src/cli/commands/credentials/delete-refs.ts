@@ -1,6 +1,7 @@
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol credentials delete-refs my-s3'],
   arguments: [
     {
       name: 'credential',

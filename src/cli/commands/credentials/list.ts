@@ -59,6 +59,7 @@ const TABLES: readonly Table[] = [
 ];
 
 export const command = defineCommand({
+  examples: ['cloudvol credentials list'],
   arguments: [],
   options: {},
   async run({ client, output, json, signal }) {

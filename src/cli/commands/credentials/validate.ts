@@ -2,6 +2,7 @@ import { defineCommand } from '../../command.ts';
 import { EXIT } from '../../exit-codes.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol credentials validate my-s3'],
   arguments: [{ name: 'credential', about: 'credential, by name or UUID', required: true }],
   options: {},
   async run({ client, output, json, signal }, _options, [credential]) {

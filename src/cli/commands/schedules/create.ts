@@ -3,6 +3,10 @@ import { defineCommand } from '../../command.ts';
 import { PLAN_OPTIONS, planOf } from './plan-options.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol cloudsnap schedules create db --daily 02:00',
+    'cloudvol cloudsnap schedules create db --weekly sunday@03:30 --max 4 --cred-id my-s3',
+  ],
   arguments: [{ name: 'volume', about: 'volume to back up, by name or id', required: true }],
   options: PLAN_OPTIONS,
   async run({ client, output, json, signal }, options, [volume]) {

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol cloudsnap schedules delete --uuid UUID'],
   arguments: [],
   options: {
     uuid: { kind: 'text', alias: ['i'], about: 'schedule to delete, by its UUID', required: true },

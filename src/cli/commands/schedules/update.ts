@@ -2,6 +2,7 @@ import { defineCommand } from '../../command.ts';
 import { PLAN_OPTIONS, planOf } from './plan-options.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol cloudsnap schedules update --uuid UUID --periodic 60'],
   arguments: [],
   options: {
     uuid: { kind: 'text', alias: ['i'], about: 'schedule to change, by its UUID', required: true },

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol volume attach db', 'cloudvol volume attach db --loop'],
   arguments: [{ name: 'volume', about: 'volume, by name or id', required: true }],
   options: { loop: { kind: 'flag', about: 'also as a loop device, for tools that want one' } },
   async run({ client, output, json, signal }, { loop }, [name]) {

@@ -5,6 +5,10 @@ import { parseFileSystem } from '../../parse-file-system.ts';
 import { parseLabels } from '../../parse-labels.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol volume create db --size 4G',
+    'cloudvol volume create db --size 100G --fs xfs --label team=shop,stage=live',
+  ],
   arguments: [{ name: 'name', about: 'name of the new volume', required: true }],
   options: {
     size: { kind: 'text', alias: ['s'], about: 'size, such as 4G', required: true },

@@ -5,6 +5,7 @@ import { formatLabels } from '../../format.ts';
 import { printable } from '../../output.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol volume inspect db'],
   arguments: [{ name: 'volume', about: 'volume, by name or id', required: true }],
   options: {},
   async run({ client, output, json, signal }, _options, [name]) {

@@ -16,6 +16,7 @@ const COLUMNS = [
 ];
 
 export const command = defineCommand({
+  examples: ['cloudvol volume list', 'cloudvol volume list --json'],
   arguments: [],
   options: {},
   async run({ client, output, json, signal }) {

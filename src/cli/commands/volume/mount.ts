@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol volume mount db --path /mnt/db'],
   arguments: [{ name: 'volume', about: 'volume, by name or id', required: true }],
   options: {
     path: { kind: 'text', alias: ['p'], about: 'directory to mount on', required: true },

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol volume unmount db'],
   arguments: [{ name: 'volume', about: 'volume, by name or id', required: true }],
   options: {},
   async run({ client, output, json, signal }, _options, [name]) {

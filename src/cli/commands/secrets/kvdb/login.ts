@@ -3,6 +3,10 @@ import { defineCommand, type CommandContext } from '../../../command.ts';
 import { askPassphrase, readPassphrase } from '../../../read-secret.ts';
 
 export const command = defineCommand({
+  examples: [
+    'cloudvol secrets kvdb login',
+    'cloudvol secrets kvdb login --passphrase-file /etc/cloudvol/passphrase',
+  ],
   arguments: [{ name: '-', about: '- reads the passphrase from the standard input' }],
   options: {
     'passphrase-file': { kind: 'text', about: 'file with the passphrase of the secret store' },

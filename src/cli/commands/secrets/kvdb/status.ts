@@ -1,6 +1,7 @@
 import { defineCommand } from '../../../command.ts';
 
 export const command = defineCommand({
+  examples: ['cloudvol secrets kvdb status'],
   arguments: [],
   options: {},
   async run({ client, output, json, signal }) {
