@@ -3,8 +3,6 @@ import type { Clock } from '../base/clock.ts';
 import type { ClusterId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { newSnapName, requireSnapName } from '../format/cloudsnap-id.ts';
-import { FORMAT_VERSION } from '../format/format-version.ts';
-import { encodeJsonRecord } from '../format/json-record.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { JournalHead } from '../format/upload-journal.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -15,6 +13,8 @@ import { IndexReader } from './index-reader.ts';
 import type { ManifestCatalog } from './manifest-catalog.ts';
 import { checkDraft } from './manifest-draft.ts';
 import { openKey } from './object-keys.ts';
+import { encodeOpen } from './open-record.ts';
+import type { Ownership } from './ownership.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import { resumeUpload } from './resume-upload.ts';
 import type { RootCipher } from './root-cipher.ts';
@@ -32,6 +32,9 @@ export interface BeginOptions {
   readonly uploadsAtOnce: number;
   readonly packTargetBytes?: number;
   readonly repositoryId: string;
+  readonly ownership: Ownership;
+  /** Told the snap name of the upload, and when it has ended. */
+  readonly onUpload: (snapName: string) => () => unknown;
 }
 
 /** Checks the plan, takes the next sequence number and puts the first objects. */
@@ -42,6 +45,8 @@ export async function beginCloudsnap(
   upload: UploadOptions = {},
 ): Promise<CloudsnapWriter> {
   const { store, clusterId, catalog, ciphers, clock, log, uploadsAtOnce } = options;
+  const place = { clusterId, volumeId: plan.volume.id };
+  const generation = await options.ownership.ensure(place, signal);
   const slots = await catalog.slots(clusterId, plan.volume.id, signal);
   checkParent(plan, slots);
   const incremental = plan.parent !== null;
@@ -54,7 +59,8 @@ export async function beginCloudsnap(
   const found = await resumeUpload(options, { plan, slots, head }, upload, signal);
   const resumed = typeof found === 'string' ? undefined : found;
   const name = resumed?.name ?? newName;
-  const openBytes = resumed?.openBytes ?? (await putOpen(options, name.snapName, cipher, signal));
+  const openBytes =
+    resumed?.openBytes ?? (await putOpen(options, name.snapName, generation, cipher, signal));
   const attempt = { createdMs: plan.createdMs, beganMs: clock.nowMs() };
   const cloudsnapId = `${clusterId}/${name.snapName}`;
   const journal =
@@ -75,6 +81,11 @@ export async function beginCloudsnap(
     resumed,
     givenUp: typeof found === 'string' ? found : undefined,
     openBytes,
+    tenure: {
+      requireStill: (until) => options.ownership.requireStill(place, generation, until),
+      renewIfDue: () => options.ownership.renewIfDue(place, signal),
+    },
+    onEnded: options.onUpload(name.snapName),
     signal,
     clock,
     log,
@@ -127,13 +138,14 @@ async function openParent(
 async function putOpen(
   { store, clusterId, clock }: BeginOptions,
   snapName: string,
+  generation: number,
   cipher: RootCipher,
   signal: AbortSignal,
 ): Promise<number> {
   const cloudsnapId = `${clusterId}/${snapName}`;
-  const record = { cloudsnapId, formatVersion: FORMAT_VERSION, openedMs: clock.nowMs() };
   const key = openKey(clusterId, snapName);
-  const body = encodeJsonRecord(record, cipher.sealing(key));
+  const record = { cloudsnapId, openedMs: clock.nowMs(), generation };
+  const body = encodeOpen(record, cipher.sealing(key));
   const ifAbsent = store.capabilities.conditionalPut;
   try {
     await store.put(key, body, { ifAbsent, signal });

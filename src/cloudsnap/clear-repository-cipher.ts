@@ -12,6 +12,8 @@ import { CLEAR, type RootCipher } from './root-cipher.ts';
 /** Of a credential without a passphrase: everything is clear, or refused. */
 export class ClearRepositoryCipher implements RepositoryCipher {
   readonly #store: ObjectStore;
+  /** Roots whose marker stands and is clear: it never changes. */
+  readonly #marked = new Set<ClusterId>();
 
   constructor(store: ObjectStore) {
     this.#store = store;
@@ -32,12 +34,18 @@ export class ClearRepositoryCipher implements RepositoryCipher {
    * would miss it; and of two that begin at once, one clear and one encrypted, it lets one in.
    */
   async forWriting(clusterId: ClusterId, signal: AbortSignal): Promise<RootCipher> {
+    if (!this.#marked.has(clusterId)) await this.#mark(clusterId, signal);
+    this.#marked.add(clusterId);
+    return CLEAR;
+  }
+
+  async #mark(clusterId: ClusterId, signal: AbortSignal): Promise<void> {
     const key = clusterKey(clusterId);
     const ours = encodeClusterMarker({ clusterId, masterKeyId: undefined });
     const info = await this.#store.head(key, { signal });
     // Every clear marker has the same bytes; that of an encrypted root is longer.
-    if (info?.sizeBytes === ours.length) return CLEAR;
-    if (!info && (await this.#put(key, ours, signal))) return CLEAR;
+    if (info?.sizeBytes === ours.length) return;
+    if (!info && (await this.#put(key, ours, signal))) return;
     const range = {
       offset: 0,
       length: Math.max(1, Math.min(info?.sizeBytes ?? 1, MAX_MARKER_BYTES)),
@@ -48,7 +56,6 @@ export class ClearRepositoryCipher implements RepositoryCipher {
       (bytes) => decodeClusterMarker(bytes, clusterId),
     );
     if (masterKeyId !== undefined) throw encrypted(clusterId);
-    return CLEAR;
   }
 
   /** Whether it was put; false: somebody else was first. */

@@ -27,6 +27,21 @@ export interface CloudsnapEntry {
   readonly manifestSha256: string;
 }
 
+export interface VolumePlace {
+  readonly clusterId: ClusterId;
+  readonly volumeId: VolumeId;
+}
+
+/** How a volume is asked for that another host owns. */
+export interface OwnOptions {
+  /** At once, whatever its owner does. */
+  readonly takeover?: boolean;
+  /** Default: waits until the other host's lease has run out. Otherwise: refused. */
+  readonly isPatient?: boolean;
+  /** Told, in a sentence, when it has to wait. */
+  readonly onWait?: (sentence: string) => void;
+}
+
 /** Bucket + root: where a credential points; chains belong to a volume and a repository. */
 export interface CloudsnapRepository {
   /** `<store location>/<root>`: equal for two credentials that point at the same place. */
@@ -45,6 +60,12 @@ export interface CloudsnapRepository {
   /** Manifest + root: a constant number of GETs, whatever the chain's length. */
   open(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapReader>;
   /**
+   * Makes this host the one that writes for the volume. `begin` and everything that deletes does so
+   * by itself; before a freeze it is better done beforehand, since it may have to wait.
+   * @throws `cloudsnap/other-host` when the store cannot tell two hosts apart and another was here.
+   */
+  own(volumeId: VolumeId, options: OwnOptions, signal: AbortSignal): Promise<void>;
+  /**
    * Starts an upload, or goes on with one that was cut off. Nothing is visible before commit().
    */
   begin(
@@ -55,8 +76,8 @@ export interface CloudsnapRepository {
   /** The visible cloudsnaps after this one up to the next full. */
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]>;
   /**
-   * Tombstone first, then the objects. @throws `cloudsnap/has-dependants` with the list in its
-   * details.
+   * Tombstone first, then the objects: `mark`, then `finishDeletions`.
+   * @throws `cloudsnap/has-dependants` with the list in its details.
    */
   delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void>;
   /**
@@ -68,6 +89,13 @@ export interface CloudsnapRepository {
     damaged: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<RepairPlan>;
+  /**
+   * The tombstone: from here on it is invisible. Its objects stay until a deletion is finished.
+   * @throws `cloudsnap/has-dependants` with the list in its details.
+   */
+  mark(entry: CloudsnapEntry, options: OwnOptions, signal: AbortSignal): Promise<void>;
+  /** Removes the objects of everything that is marked in the volume, unless a host reads them. */
+  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<void>;
   /** See verifyCloudsnap. */
   verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport>;
 }
@@ -126,7 +154,8 @@ export interface CloudsnapWriter {
   readonly reusedBlocks: number;
   /**
    * Packs, index, root, then the manifest with put-if-absent: the commit point.
-   * `cloudsnap/lost-race` if another writer took the sequence number.
+   * `cloudsnap/lost-race` if another writer took the sequence number, `cloudsnap/not-owner` if
+   * another host took over the volume.
    */
   commit(): Promise<CloudsnapEntry>;
   /**

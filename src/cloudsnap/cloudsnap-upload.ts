@@ -45,9 +45,19 @@ export interface CloudsnapUploadOptions {
   readonly resumed: ResumedUpload | undefined;
   /** Why an upload that was cut off before does not go on. */
   readonly givenUp: string | undefined;
+  readonly tenure: Tenure;
+  /** Told when nothing more is put. */
+  readonly onEnded: () => unknown;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** The upload's host owns the volume: for as long as it says so, and nobody else does. */
+export interface Tenure {
+  /** @throws CloudvolError `cloudsnap/not-owner` */
+  requireStill(signal: AbortSignal): Promise<void>;
+  renewIfDue(): Promise<void>;
 }
 
 /**
@@ -108,7 +118,10 @@ export class CloudsnapUpload implements CloudsnapWriter {
     assert(Number.isInteger(count), 'whole blocks are written');
     assert(firstBlock >= this.#nextBlock, 'blocks are written in ascending order');
     assert(firstBlock + count <= blockCount, 'blocks lie within the volume');
-    await this.#alone(() => this.#blocks.write(firstBlock, data));
+    await this.#alone(async () => {
+      await this.#options.tenure.renewIfDue();
+      await this.#blocks.write(firstBlock, data);
+    });
     this.#nextBlock = firstBlock + count;
   }
 
@@ -123,9 +136,10 @@ export class CloudsnapUpload implements CloudsnapWriter {
 
   async abort(): Promise<{ readonly keptBytes: number }> {
     if (this.#state === 'published' || this.#state === 'withdrawn') return { keptBytes: 0 };
-    const { uploads, log, journal } = this.#options;
+    const { uploads, log, journal, onEnded } = this.#options;
     const { cloudsnapId } = this;
     await uploads.stop();
+    onEnded();
     await journal?.close();
     const keptBytes = journal?.storedBytes ?? 0;
     if (this.#state === 'publishing') {
@@ -200,12 +214,13 @@ export class CloudsnapUpload implements CloudsnapWriter {
   }
 
   async #publish(root: CloudsnapEntry['manifest']['root']): Promise<CloudsnapEntry> {
-    const { store, clusterId, plan, name, cipher, signal } = this.#options;
+    const { store, clusterId, plan, name, cipher, tenure, signal } = this.#options;
     const end = { root, statistics: this.statistics };
     const manifest = manifestOf(plan, clusterId, name, end, cipher.masterKeyId);
     const key = manifestKey(clusterId, name.volumeId, name.sequence);
     const sealing = cipher.sealing(key);
     const bytes = encodeManifest(manifest, sealing);
+    await tenure.requireStill(signal);
     signal.throwIfAborted();
     this.#state = 'publishing';
     try {
@@ -216,6 +231,7 @@ export class CloudsnapUpload implements CloudsnapWriter {
     }
     await this.#withdrawIfOrphaned(key);
     this.#state = 'published';
+    this.#options.onEnded();
     await this.#tidy();
     return { manifest, manifestSha256: sha256Hex(bytes) };
   }
@@ -265,6 +281,7 @@ export class CloudsnapUpload implements CloudsnapWriter {
     const body = encodeTombstone(this.cloudsnapId, clock.nowMs(), cipher.sealing(own));
     await store.put(own, body, { signal });
     this.#state = 'withdrawn';
+    this.#options.onEnded();
     await this.#options.journal?.remove();
     throw new CloudvolError(
       'cloudsnap/parent-missing',

@@ -100,7 +100,7 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
         { cloudsnapId: key, object: key },
         () => this.#store.get(key, { range: { offset: 0, length }, signal }),
         (bytes) => {
-          const masterKeyId = masterKeyIdOf(['CVMF'], bytes);
+          const masterKeyId = masterKeyIdOf(['CVMF', 'CVRC'], bytes);
           if (masterKeyId === undefined) throw notEncrypted(clusterId);
           return masterKeyId;
         },

@@ -4,6 +4,7 @@ import type { ClusterId, VolumeId } from '../base/ids.ts';
 import { sha256Hex } from '../base/sha256.ts';
 import { MAX_STORED_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
+import { MAX_ABORTED_BYTES, decodeAborted } from './aborted-record.ts';
 import type { CloudsnapEntry } from './cloudsnap-api.ts';
 import { damaged, readIntact } from './damage.ts';
 import {
@@ -22,13 +23,19 @@ export interface Slot {
   readonly clusterId: ClusterId;
   readonly volumeId: VolumeId;
   readonly sequence: number;
-  /** undefined when only a tombstone is left. */
+  /** undefined when there is only a tombstone, or an aborted record. */
   readonly manifest: ObjectInfo | undefined;
   readonly tombstoned: boolean;
+  /** By the store's clock; undefined without a tombstone. */
+  readonly tombstonedMs?: number;
+  /** The number is given up: where the manifest would be lies an aborted record. */
+  readonly aborted?: true;
 }
 
 /** Manifests in memory: some KiB each, a listing of this many is answered without a GET. */
 const CACHED_MANIFESTS = 10_000;
+/** What is small enough to be an aborted record, and is one or not. */
+const CACHED_ABORTED = 10_000;
 
 export function isVisible(slot: Slot): boolean {
   return slot.manifest !== undefined && !slot.tombstoned;
@@ -40,6 +47,7 @@ export class ManifestCatalog {
   readonly #ciphers: RepositoryCipher;
   /** By key, time and size: a key that was deleted and taken again is another manifest. */
   readonly #entries = new LRUCache<string, CloudsnapEntry>({ max: CACHED_MANIFESTS });
+  readonly #aborted = new LRUCache<string, boolean>({ max: CACHED_ABORTED });
 
   constructor(store: ObjectStore, ciphers: RepositoryCipher) {
     this.#store = store;
@@ -71,9 +79,10 @@ export class ManifestCatalog {
         key,
         manifest: isTombstone ? known?.manifest : info,
         tombstoned: isTombstone || (known?.tombstoned ?? false),
+        ...(isTombstone ? { tombstonedMs: info.modifiedMs } : {}),
       });
     }
-    return [...slots.values()];
+    return await this.#withoutAborted([...slots.values()], signal);
   }
 
   /**
@@ -83,7 +92,7 @@ export class ManifestCatalog {
   async read(slot: Slot, signal?: AbortSignal): Promise<CloudsnapEntry> {
     const { manifest: info, key } = slot;
     if (!info) throw notFound(key);
-    const cacheKey = `${key} ${info.modifiedMs} ${info.sizeBytes}`;
+    const cacheKey = cacheKeyOf(info);
     const known = this.#entries.get(cacheKey);
     if (known) return known;
     const where = { cloudsnapId: key, object: key };
@@ -102,6 +111,41 @@ export class ManifestCatalog {
     return entry;
   }
 
+  /** Few are that small: a listing costs no more than it did. */
+  async #withoutAborted(slots: Slot[], signal?: AbortSignal): Promise<Slot[]> {
+    const small = slots.filter(({ manifest }) => mayBeAborted(manifest));
+    for (const slot of small) {
+      if (!slot.manifest || !(await this.#isAborted(slot, slot.manifest, signal))) continue;
+      slots[slots.indexOf(slot)] = { ...slot, manifest: undefined, aborted: true };
+    }
+    return slots;
+  }
+
+  async #isAborted(slot: Slot, info: ObjectInfo, signal?: AbortSignal): Promise<boolean> {
+    const cacheKey = cacheKeyOf(info);
+    const known = this.#aborted.get(cacheKey);
+    if (known !== undefined) return known;
+    try {
+      const where = { cloudsnapId: slot.key, object: slot.key };
+      await readIntact(
+        where,
+        () => this.#fetch(info, signal),
+        async (bytes) => {
+          const cipher = await this.#ciphers.ofObject(slot.clusterId, slot.key, bytes, signal);
+          decodeAborted(bytes, slot, cipher.sealing(slot.key));
+        },
+      );
+      this.#aborted.set(cacheKey, true);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'cloudsnap/not-found')) return false;
+      if (!hasCode(error, 'cloudsnap/corrupt')) throw error;
+      // A manifest, or the rest of one: whoever reads it finds out. Not remembered, since the bytes
+      // may have been garbled on their way.
+      return false;
+    }
+  }
+
   async #fetch({ key, sizeBytes }: ObjectInfo, signal?: AbortSignal): Promise<Uint8Array> {
     const range = { offset: 0, length: sizeBytes };
     try {
@@ -111,6 +155,14 @@ export class ManifestCatalog {
       throw hasCode(error, 'store/not-found') ? notFound(key) : error;
     }
   }
+}
+
+function mayBeAborted(info: ObjectInfo | undefined): boolean {
+  return info !== undefined && info.sizeBytes > 0 && info.sizeBytes <= MAX_ABORTED_BYTES;
+}
+
+function cacheKeyOf({ key, modifiedMs, sizeBytes }: ObjectInfo): string {
+  return `${key} ${modifiedMs} ${sizeBytes}`;
 }
 
 /** A manifest that was moved or copied to another key is as wrong as a damaged one. */

@@ -1,6 +1,6 @@
 import type { ClusterId, VolumeId } from '../base/ids.ts';
 import { isVolumeId } from '../base/ids.ts';
-import { isClusterId } from '../format/cloudsnap-id.ts';
+import { isClusterId, parseSnapName, type CloudsnapName } from '../format/cloudsnap-id.ts';
 import type { PackRef } from '../format/index-page.ts';
 import type { IndexObjectRef } from '../format/index-root.ts';
 import { isRootObject } from '../format/root-object.ts';
@@ -10,6 +10,8 @@ import { isRootObject } from '../format/root-object.ts';
 const SEQUENCE_DIGITS = 10;
 const TOMBSTONE = '.deleted';
 const MANIFEST_KEY = /^([^/]+)\/manifests\/([^/]+)\/([0-9]{10})(\.deleted)?$/;
+const OWNER_KEY = /^([^/]+)\/owner\/([^/]+)\/([0-9]{10})(\.alive)?$/;
+const ALIVE = '.alive';
 const CLUSTERS = 'clusters/';
 
 /** Marks a root in the bucket, so that all roots are found by one short listing. */
@@ -95,4 +97,60 @@ export function rootKey(clusterId: ClusterId, snapName: string, object: string):
 /** Whether the key is that of a root, of whichever attempt of its upload. */
 export function isRootKey(key: string): boolean {
   return isRootObject(key.slice(key.lastIndexOf('/') + 1));
+}
+
+/** Owners of a volume, by generation: the highest one owns it. */
+export function ownersPrefix(clusterId: ClusterId, volumeId: VolumeId): string {
+  return `${clusterId}/owner/${volumeId}/`;
+}
+
+export function ownerKey(clusterId: ClusterId, volumeId: VolumeId, generation: number): string {
+  const digits = String(generation).padStart(SEQUENCE_DIGITS, '0');
+  return `${ownersPrefix(clusterId, volumeId)}${digits}`;
+}
+
+/** Written anew as a sign of life: only its time means anything. */
+export function aliveKey(keyOfOwner: string): string {
+  return `${keyOfOwner}${ALIVE}`;
+}
+
+export interface OwnerKey {
+  readonly generation: number;
+  readonly isAlive: boolean;
+}
+
+/** undefined for a key that is neither an owner's record nor its sign of life. */
+export function parseOwnerKey(key: string): OwnerKey | undefined {
+  const [, , , digits, alive] = OWNER_KEY.exec(key) ?? [];
+  return digits === undefined
+    ? undefined
+    : { generation: Number(digits), isAlive: alive !== undefined };
+}
+
+/** Below this each host says that it reads from a cloudsnap. */
+export function pinsPrefix(clusterId: ClusterId, snapName: string): string {
+  return `${clusterId}/pins/${snapName}/`;
+}
+
+/** Everything of a cluster but its marker. */
+export function clusterPrefix(clusterId: ClusterId): string {
+  return `${clusterId}/`;
+}
+
+/** Put when a sweep begins: a listing that does not show it is not to be believed. */
+export function sweepKey(clusterId: ClusterId, nonce: string): string {
+  return `${clusterId}/sweep-${nonce}`;
+}
+
+export function isSweepKey(clusterId: ClusterId, key: string): boolean {
+  return key.startsWith(`${clusterId}/sweep-`);
+}
+
+/** undefined for what lies below no cloudsnap's prefix. */
+export function parseSnapKey(
+  key: string,
+): (CloudsnapName & { readonly object: string }) | undefined {
+  const [, snapName, object, ...more] = key.split('/');
+  const name = more.length === 0 && object !== undefined && parseSnapName(snapName ?? '');
+  return name ? { ...name, object } : undefined;
 }

@@ -2,6 +2,8 @@ import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { Sealing } from '../format/envelope.ts';
 import { MAX_STORED_MANIFEST_BYTES, decodeManifest } from '../format/manifest-codec.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { MAX_ABORTED_BYTES, decodeAborted } from './aborted-record.ts';
+import { parseManifestKey } from './object-keys.ts';
 
 export interface EncodedManifest {
   readonly bytes: Uint8Array;
@@ -55,7 +57,7 @@ async function lookFor(
 
 /**
  * Whose manifest lies there. Objects are removed on the word of `another`, so it takes a sound
- * manifest of another cloudsnap with another root. `store/exists` alone is no proof: a repeated put
+ * manifest of another cloudsnap with another root, or a sound record that the number is given up. `store/exists` alone is no proof: a repeated put
  * of our own ends with it, too. Nor are other bytes, since a body may be garbled on its way.
  */
 async function occupantOf(
@@ -71,6 +73,7 @@ async function occupantOf(
     const range = { offset: 0, length: info.sizeBytes };
     const found = await store.get(key, { range, signal });
     if (Buffer.compare(found, bytes) === 0) return 'ours';
+    if (isAborted(key, found, sealing)) return 'another';
     const [theirs, ours] = [decodeManifest(found, sealing), decodeManifest(bytes, sealing)];
     const isOther =
       theirs.cloudsnapId !== ours.cloudsnapId && theirs.root.sha256 !== ours.root.sha256;
@@ -78,6 +81,18 @@ async function occupantOf(
   } catch {
     // The put's own error says more than that of this look, and is what the caller throws.
     return 'unknown';
+  }
+}
+
+function isAborted(key: string, found: Uint8Array, sealing: Sealing | undefined): boolean {
+  const place = parseManifestKey(key);
+  if (!place || found.length > MAX_ABORTED_BYTES) return false;
+  try {
+    decodeAborted(found, place, sealing);
+    return true;
+  } catch {
+    // Then it is a manifest, or garbled: the caller looks at it as such.
+    return false;
   }
 }
 

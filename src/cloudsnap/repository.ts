@@ -13,16 +13,21 @@ import type {
   CloudsnapReader,
   CloudsnapRepository,
   CloudsnapWriter,
-  UploadOptions,
   Manifest,
+  OwnOptions,
+  UploadOptions,
+  VolumePlace,
 } from './cloudsnap-api.ts';
 import { parentKey, withWholeChains } from './chain.ts';
 import { ClearRepositoryCipher } from './clear-repository-cipher.ts';
-import { deleteCloudsnap, listDependants } from './delete-cloudsnap.ts';
+import { deleteCloudsnap, markDeleted } from './delete-cloudsnap.ts';
+import { listDependants } from './dependants.ts';
 import { EncryptedRepositoryCipher } from './encrypted-repository-cipher.ts';
+import { finishDeletions } from './finish-deletions.ts';
 import { IndexReader } from './index-reader.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
 import { manifestKey } from './object-keys.ts';
+import { Ownership } from './ownership.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import { StoredCloudsnap } from './stored-cloudsnap.ts';
 import { planRepair } from './repair/plan-repair.ts';
@@ -38,6 +43,11 @@ export interface RepositoryOptions {
   readonly clusterId: ClusterId;
   readonly log: Log;
   readonly clock: Clock;
+  /**
+   * Of two with the same id, the later takes over at once: it is the next process of one host.
+   * Letters, digits, `.`, `_`, `-`; at most 64. Default: the cluster id.
+   */
+  readonly hostId?: string;
   /**
    * Most objects of one cloudsnap on their way at once; each is a pack in memory. Four packs of 16
    * MiB fill a link of 1 Gbit/s at half a second of latency, and cost 85 MiB with the one that is
@@ -71,6 +81,9 @@ class StoreRepository implements CloudsnapRepository {
   readonly #options: RepositoryOptions & { readonly uploadsAtOnce: number };
   readonly #ciphers: RepositoryCipher;
   readonly #catalog: ManifestCatalog;
+  readonly #ownership: Ownership;
+  /** Snap names of the uploads under way. */
+  readonly #uploads = new Set<string>();
   /** One at a time: each also finishes what others have begun. */
   readonly #deletions = new Limiter(1);
 
@@ -79,16 +92,23 @@ class StoreRepository implements CloudsnapRepository {
     this.clusterId = options.clusterId;
     const { passphrase, ...others } = options;
     this.#options = { uploadsAtOnce: DEFAULT_UPLOADS_AT_ONCE, ...others };
-    const { store } = options;
+    const { store, clock, log, clusterId, hostId = clusterId } = options;
     this.#ciphers =
       passphrase === undefined
         ? new ClearRepositoryCipher(store)
         : new EncryptedRepositoryCipher(store, passphrase);
-    this.#catalog = new ManifestCatalog(options.store, this.#ciphers);
+    this.#catalog = new ManifestCatalog(store, this.#ciphers);
+    const [catalog, ciphers] = [this.#catalog, this.#ciphers];
+    this.#ownership = new Ownership({ store, clock, log, hostId, catalog, ciphers });
   }
 
   get #parts() {
-    return { ...this.#options, catalog: this.#catalog, ciphers: this.#ciphers };
+    return {
+      ...this.#options,
+      catalog: this.#catalog,
+      ciphers: this.#ciphers,
+      ownership: this.#ownership,
+    };
   }
 
   async list(
@@ -169,12 +189,21 @@ class StoreRepository implements CloudsnapRepository {
     return verifyCloudsnap(deps, cloudsnapId, options, signal);
   }
 
+  async own(volumeId: VolumeId, options: OwnOptions, signal: AbortSignal): Promise<void> {
+    await this.#ownership.acquire({ clusterId: this.clusterId, volumeId }, options, signal);
+  }
+
   begin(
     plan: CloudsnapPlan,
     signal: AbortSignal,
     upload: UploadOptions = {},
   ): Promise<CloudsnapWriter> {
-    return beginCloudsnap({ ...this.#parts, repositoryId: this.id }, plan, signal, upload);
+    const onUpload = (snapName: string) => {
+      this.#uploads.add(snapName);
+      return () => this.#uploads.delete(snapName);
+    };
+    const options = { ...this.#parts, repositoryId: this.id, onUpload };
+    return beginCloudsnap(options, plan, signal, upload);
   }
 
   dependants(entry: CloudsnapEntry, signal?: AbortSignal): Promise<CloudsnapEntry[]> {
@@ -182,8 +211,16 @@ class StoreRepository implements CloudsnapRepository {
     return listDependants(this.#catalog, { clusterId, volumeId: volume.id, sequence }, signal);
   }
 
-  delete(entry: CloudsnapEntry, signal?: AbortSignal): Promise<void> {
+  delete(entry: CloudsnapEntry, signal = new AbortController().signal): Promise<void> {
     return this.#deletions.run(() => deleteCloudsnap(this.#parts, entry, signal), signal);
+  }
+
+  mark(entry: CloudsnapEntry, options: OwnOptions, signal: AbortSignal): Promise<void> {
+    return markDeleted(this.#parts, entry, options, signal);
+  }
+
+  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<void> {
+    return this.#deletions.run(() => finishDeletions(this.#parts, place, {}, signal), signal);
   }
 
   async #openStored(manifest: Manifest, signal?: AbortSignal): Promise<StoredCloudsnap> {

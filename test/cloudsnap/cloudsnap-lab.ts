@@ -9,7 +9,7 @@ import type {
   CloudsnapReader,
   CloudsnapRepository,
 } from '../../src/cloudsnap/cloudsnap-api.ts';
-import { openRepository } from '../../src/cloudsnap/repository.ts';
+import { openRepository, type RepositoryOptions } from '../../src/cloudsnap/repository.ts';
 import { FaultStore, type FaultPlan } from '../../src/store/layers/faults.ts';
 import { MetricsStore } from '../../src/store/layers/metrics.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -110,10 +110,13 @@ export class CloudsnapLab {
   }
 
   /** A repository on the same store that remembers nothing. */
-  another(passphrase = this.passphrase): Promise<CloudsnapRepository> {
-    const { store, clusterId, log, clock } = this;
-    const options = { store, clusterId, log, clock };
-    return openRepository(passphrase === undefined ? options : { ...options, passphrase });
+  another(options: Partial<RepositoryOptions> = {}): Promise<CloudsnapRepository> {
+    const { store, clusterId, log, clock, passphrase } = this;
+    const ours = { store, clusterId, log, clock };
+    return openRepository({
+      ...(passphrase === undefined ? ours : { ...ours, passphrase }),
+      ...options,
+    });
   }
 
   plan(image: ModelImage, parent: CloudsnapEntry | null, blocks: Iterable<number>): CloudsnapPlan {
@@ -164,10 +167,12 @@ export class CloudsnapLab {
     return entry;
   }
 
-  /** Keys in the store, without the cluster's marker. */
+  /** Keys in the store, without the cluster's marker and the records of owners. */
   async keys(prefix = ''): Promise<string[]> {
     const keys: string[] = [];
-    for await (const { key } of this.disk.list(`${this.clusterId}/${prefix}`)) keys.push(key);
+    for await (const { key } of this.disk.list(`${this.clusterId}/${prefix}`)) {
+      if (!key.startsWith(`${this.clusterId}/owner/`)) keys.push(key);
+    }
     return keys;
   }
 

