@@ -32,6 +32,8 @@ export interface BackupRequest {
   readonly consistency: Consistency;
   /** Of the cloudsnap, where they differ from the volume's. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Takes the volume over from another host at once, whatever that one does. */
+  readonly takeover?: boolean;
   /** What is known to be damaged, and is to be made up for. */
   readonly damage: DamageRegister;
   readonly clock: Clock;
@@ -89,6 +91,10 @@ async function settlePlan(
   task: TaskContext,
 ): Promise<BackupPlan> {
   const { source, repository, log } = request;
+  const { takeover = false } = request;
+  // Before the freeze, and before anything is looked at: it may take a while.
+  const onWait = (sentence: string) => task.note(sentence);
+  await repository.own(source.id, { takeover, onWait }, task.signal);
   const visible = await repository.list({ volumeId: source.id }, task.signal);
   const decided = planBackup({
     tip: source.chainTip(repository.id),

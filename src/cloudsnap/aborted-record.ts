@@ -2,7 +2,7 @@ import type { Sealing } from '../format/envelope.ts';
 import { FORMAT_VERSION } from '../format/format-version.ts';
 import { JsonFields } from '../format/json-fields.ts';
 import { decodeJsonRecord, encodeJsonRecord } from '../format/json-record.ts';
-import type { Slot } from './manifest-catalog.ts';
+import type { ManifestKey } from './object-keys.ts';
 
 /**
  * No aborted record is longer, encrypted or not, and next to no manifest is shorter: so a listing
@@ -10,7 +10,7 @@ import type { Slot } from './manifest-catalog.ts';
  */
 export const MAX_ABORTED_BYTES = 384;
 
-type Place = Pick<Slot, 'clusterId' | 'volumeId' | 'sequence'>;
+type Place = Pick<ManifestKey, 'clusterId' | 'volumeId' | 'sequence'>;
 
 /**
  * Lies where a manifest would: this number of the volume is given up, and nobody who still reaches

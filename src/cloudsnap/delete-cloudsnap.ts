@@ -44,7 +44,8 @@ export async function markDeleted(
   const { store, clock, log, catalog, ciphers, ownership } = options;
   const { cloudsnapId, clusterId, sequence } = manifest;
   const volumeId = manifest.volume.id;
-  await ownership.acquire({ clusterId, volumeId }, own, signal);
+  const place = { clusterId, volumeId };
+  const generation = await ownership.acquire(place, own, signal);
   refuseDependants(
     cloudsnapId,
     await listDependants(catalog, { clusterId, volumeId, sequence }, signal),
@@ -52,6 +53,7 @@ export async function markDeleted(
   const tombstone = tombstoneKey(manifestKey(clusterId, volumeId, sequence));
   const cipher = await ciphers.ofManifest(manifest, signal);
   const body = encodeTombstone(cloudsnapId, clock.nowMs(), cipher.sealing(tombstone));
+  await ownership.requireStill(place, generation, signal);
   await store.put(tombstone, body, { signal });
   log.info('cloudsnap.marked-deleted', { cloudsnapId });
 }

@@ -243,7 +243,7 @@ export class Ownership {
     if (!store.capabilities.conditionalPut) {
       throw new CloudvolError(
         'cloudsnap/other-host',
-        `volume ${volumeId} is written by host ${host}, and ${store.location} cannot tell two apart`,
+        `host ${host} writes volume ${volumeId}, and ${store.location} cannot tell two hosts apart`,
         { hint: 'when that host no longer writes it, repeat this with --takeover', details },
       );
     }

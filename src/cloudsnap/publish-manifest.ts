@@ -57,8 +57,9 @@ async function lookFor(
 
 /**
  * Whose manifest lies there. Objects are removed on the word of `another`, so it takes a sound
- * manifest of another cloudsnap with another root, or a sound record that the number is given up. `store/exists` alone is no proof: a repeated put
- * of our own ends with it, too. Nor are other bytes, since a body may be garbled on its way.
+ * manifest of another cloudsnap with another root, or a sound record that gives the number up.
+ * `store/exists` alone is no proof: a repeated put of our own ends with it, too. Nor are other
+ * bytes, since a body may be garbled on its way.
  */
 async function occupantOf(
   store: ObjectStore,

@@ -14,6 +14,7 @@ import { openStore } from '../store/open-store.ts';
 import { readBootId } from '../volume/boot-id.ts';
 import { VolumeCatalog } from '../volume/volume-catalog.ts';
 import type { Domain } from './domain.ts';
+import { hostIdOf } from './host-id.ts';
 
 /**
  * Of the free space, what cloudsnaps under way may use to keep blocks that writers replace: the
@@ -41,7 +42,7 @@ export function openDomain(clock: Clock, log: Log): Domain {
     },
     openStore: (target) => openStore(target, { clock, log }),
     openRepository: async (store, clusterId, passphrase) => {
-      const options = { store, clusterId, clock, log };
+      const options = { store, clusterId, clock, log, hostId: hostIdOf(clusterId) };
       return openRepository(passphrase === undefined ? options : { ...options, passphrase });
     },
     recipes: {

@@ -117,8 +117,8 @@ test('an incremental of few blocks costs few requests, however large the volume'
     image.write(300, seededRandom(0).bytes(BLOCK));
     const requests = requestsSince(lab);
     await lab.backUp(image, full);
-    // Listing; parent's root and page; the owner's record looked for, before it begins and before it
-    // publishes, and the parent's tombstone; open, pack, index, root, manifest.
+    // Listing; parent's root and page; the owner's record looked for, before it begins and before
+    // it publishes, and the parent's tombstone; open, pack, index, root, manifest.
     t.deepEqual(requests(), { get: 2, put: 5, head: 3, list: 1 });
   }
 });
