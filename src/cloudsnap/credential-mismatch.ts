@@ -7,7 +7,13 @@ export function wrongPassphrase(clusterId: ClusterId): CloudvolError {
   return new CloudvolError(
     'cloudsnap/wrong-passphrase',
     `the passphrase does not open the cloudsnaps of ${clusterId}`,
-    { hint: 'use the credential that they were made with', details: { clusterId } },
+    {
+      hint:
+        'if it was changed elsewhere, give this agent the present one: ' +
+        'cloudvol credentials change-passphrase CREDENTIAL; ' +
+        'otherwise use the credential that they were made with',
+      details: { clusterId },
+    },
   );
 }
 

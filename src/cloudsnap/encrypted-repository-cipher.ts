@@ -7,13 +7,14 @@ import { corrupt } from '../format/corrupt.ts';
 import { masterKeyIdOf } from '../format/envelope.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { MAX_STORED_MANIFEST_BYTES } from '../format/manifest-codec.ts';
-import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
-import { MAX_MARKER_BYTES, decodeClusterMarker, encodeClusterMarker } from './cluster-marker.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { encodeClusterMarker } from './cluster-marker.ts';
 import { notEncrypted, wrongPassphrase } from './credential-mismatch.ts';
 import { damaged, readIntact } from './damage.ts';
 import { EncryptedRoot } from './encrypted-root.ts';
 import { encodeKeySlots, unwrapMasterKey, wrapMasterKey } from './key-slots.ts';
 import { clusterKey, manifestsPrefix, masterKeyKey, parseManifestKey } from './object-keys.ts';
+import { readClusterMarker } from './read-cluster-marker.ts';
 import { readKeySlots } from './read-key-slots.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import type { RootCipher } from './root-cipher.ts';
@@ -57,12 +58,10 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
   }
 
   async #rootToWrite(clusterId: ClusterId, signal: AbortSignal): Promise<EncryptedRoot> {
-    const info = await this.#store.head(clusterKey(clusterId), { signal });
     const known = this.#marked.get(clusterId);
-    if (info) {
-      if (known) return known;
-      return await this.#root(clusterId, await this.#readMarker(clusterId, info, signal), signal);
-    }
+    if (known && (await this.#store.head(clusterKey(clusterId), { signal }))) return known;
+    const marked = await this.#markedKeyId(clusterId, signal);
+    if (marked !== undefined) return await this.#root(clusterId, marked, signal);
     const used = known?.masterKeyId ?? (await this.#firstManifestKeyId(clusterId, signal));
     const root = used
       ? await this.#root(clusterId, used, signal)
@@ -70,20 +69,11 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
     return await this.#mark(clusterId, root, signal);
   }
 
-  /** The master key that the marker names. */
-  async #readMarker(
-    clusterId: ClusterId,
-    { key, sizeBytes }: ObjectInfo,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const range = { offset: 0, length: Math.max(1, Math.min(sizeBytes, MAX_MARKER_BYTES)) };
-    const { masterKeyId } = await readIntact(
-      { cloudsnapId: clusterId, object: key },
-      () => this.#store.get(key, { range, signal }),
-      (bytes) => decodeClusterMarker(bytes, clusterId),
-    );
-    if (masterKeyId === undefined) throw notEncrypted(clusterId);
-    return masterKeyId;
+  /** The master key that the marker names; undefined without a marker. */
+  async #markedKeyId(clusterId: ClusterId, signal: AbortSignal): Promise<string | undefined> {
+    const marker = await readClusterMarker(this.#store, clusterId, signal);
+    if (marker && marker.masterKeyId === undefined) throw notEncrypted(clusterId);
+    return marker?.masterKeyId;
   }
 
   /** A marker that was lost is no reason for a second master key: a manifest names the first. */
@@ -134,9 +124,8 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
       await this.#store.put(clusterKey(clusterId), body, { ifAbsent, signal });
     } catch (error) {
       if (!hasCode(error, 'store/exists')) throw error;
-      const info = await this.#store.head(clusterKey(clusterId), { signal });
-      if (!info) throw error;
-      const marked = await this.#readMarker(clusterId, info, signal);
+      const marked = await this.#markedKeyId(clusterId, signal);
+      if (marked === undefined) throw error;
       // If it is ours, the answer to an earlier attempt was lost.
       if (marked !== masterKeyId) {
         await this.#store.delete([masterKeyKey(clusterId, masterKeyId)], { signal });

@@ -7,12 +7,7 @@ import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { MAX_ABORTED_BYTES, decodeAborted } from './aborted-record.ts';
 import type { CloudsnapEntry } from './cloudsnap-api.ts';
 import { damaged, readIntact } from './damage.ts';
-import {
-  clustersPrefix,
-  manifestsPrefix,
-  parseClusterKey,
-  parseManifestKey,
-} from './object-keys.ts';
+import { manifestsPrefix, parseManifestKey } from './object-keys.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import type { RootCipher } from './root-cipher.ts';
 import { withSignal } from './with-signal.ts';
@@ -52,16 +47,6 @@ export class ManifestCatalog {
   constructor(store: ObjectStore, ciphers: RepositoryCipher) {
     this.#store = store;
     this.#ciphers = ciphers;
-  }
-
-  /** Every root in the bucket that was ever written to. */
-  async clusters(signal?: AbortSignal): Promise<ClusterId[]> {
-    const found: ClusterId[] = [];
-    for await (const { key } of this.#store.list(clustersPrefix(), withSignal(signal))) {
-      const clusterId = parseClusterKey(key);
-      if (clusterId) found.push(clusterId);
-    }
-    return found;
   }
 
   /** The slots of a cluster or of one volume, by key: volume, then sequence. */

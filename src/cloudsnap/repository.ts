@@ -25,6 +25,7 @@ import { listDependants } from './dependants.ts';
 import { EncryptedRepositoryCipher } from './encrypted-repository-cipher.ts';
 import { finishDeletions } from './finish-deletions.ts';
 import { IndexReader } from './index-reader.ts';
+import { listClusters } from './list-clusters.ts';
 import { ManifestCatalog, isVisible, notFound, type Slot } from './manifest-catalog.ts';
 import { manifestKey } from './object-keys.ts';
 import { Ownership } from './ownership.ts';
@@ -115,7 +116,7 @@ class StoreRepository implements CloudsnapRepository {
     filter: { volumeId?: VolumeId; allClusters?: boolean },
     signal?: AbortSignal,
   ): Promise<CloudsnapEntry[]> {
-    const clusters = filter.allClusters ? await this.#catalog.clusters(signal) : [this.clusterId];
+    const clusters = filter.allClusters ? await listClusters(this.#options.store, signal) : [this.clusterId];
     const entries: CloudsnapEntry[] = [];
     for (const clusterId of clusters) {
       try {

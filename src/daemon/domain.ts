@@ -87,10 +87,17 @@ export interface Repositories {
   check(credential: SplitCredential, signal: AbortSignal): Promise<void>;
   /** Tries the store of a credential, opened anew. @throws CloudvolError `secrets/locked` */
   validate(credential: Credential, signal: AbortSignal): Promise<StoreReport>;
+  /**
+   * The store of a credential, opened anew for as long as `work` runs.
+   * @throws CloudvolError `secrets/locked`
+   */
+  withStore<T>(credential: Credential, work: (store: ObjectStore) => Promise<T>): Promise<T>;
   /** Requests to the credential's store since this agent started; zeros before its first use. */
   requests(credential: Credential): StoreMetrics['requests'];
   /** Closes what was opened for a credential that is not used any more. */
   forget(credential: Credential): Promise<void>;
+  /** Its secrets are others: whoever opens it from now on gets them; tasks under way go on. */
+  renew(credential: Credential): void;
   /** From now on, what needs secrets is opened anew; tasks under way go on with what they have. */
   lock(): void;
   close(): Promise<void>;

@@ -35,7 +35,7 @@ export class RepositoryPool implements Repositories {
   readonly #options: RepositoryPoolOptions;
   readonly #opened = new Map<string, PoolEntry>();
   readonly #stores = new Map<string, OpenedStore>();
-  /** Given up by `lock`, perhaps still used by tasks; closed in the end. */
+  /** Given up by `lock` or `renew`, perhaps still used by tasks; closed in the end. */
   readonly #retired: PoolEntry[] = [];
 
   constructor(options: RepositoryPoolOptions) {
@@ -81,6 +81,20 @@ export class RepositoryPool implements Repositories {
     });
   }
 
+  async withStore<T>(
+    credential: Credential,
+    work: (store: ObjectStore) => Promise<T>,
+  ): Promise<T> {
+    const options = this.#options;
+    const secrets = await options.secretsOf(credential);
+    const store = await options.openStore(credential.settings, secrets);
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  }
+
   requests({ id }: Credential): StoreMetrics['requests'] {
     return this.#stores.get(id)?.metrics().requests ?? NO_REQUESTS;
   }
@@ -90,6 +104,12 @@ export class RepositoryPool implements Repositories {
     this.#opened.delete(id);
     this.#stores.delete(id);
     if (entry) await closeAll([entry]);
+  }
+
+  renew({ id }: Credential): void {
+    const entry = this.#opened.get(id);
+    if (entry) this.#retired.push(entry);
+    this.#opened.delete(id);
   }
 
   lock(): void {

@@ -61,6 +61,19 @@ export class CredentialVault {
     );
   }
 
+  /**
+   * From now on these credentials have this passphrase: all of them or none.
+   * @throws CloudvolError `secrets/locked`, `secrets/missing`
+   */
+  async setPassphrase(credentials: readonly Credential[], passphrase: string): Promise<void> {
+    const values = new Map<string, string>();
+    for (const credential of credentials) {
+      const secrets = await this.secretsOf(credential);
+      values.set(secretNameOf(credential.id), JSON.stringify({ ...secrets, passphrase }));
+    }
+    await this.#secrets.putAll(values);
+  }
+
   async delete({ id, secretParts }: Credential): Promise<void> {
     this.#registry.delete(id);
     if (secretParts.length > 0) await this.#secrets.delete(secretNameOf(id));

@@ -70,7 +70,7 @@ export interface CredentialFields extends CredentialSecrets {
   readonly endpoint?: string;
 }
 
-/** Where cloudsnaps go to and come from. Never changed once created. */
+/** Where cloudsnaps go to and come from. Never changed once created, but for its passphrase. */
 export interface Credential {
   readonly id: CredentialId;
   readonly name: string;

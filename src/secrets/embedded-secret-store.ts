@@ -81,13 +81,22 @@ export class EmbeddedSecretStore implements SecretStore {
     });
   }
 
-  async put(name: string, value: string): Promise<void> {
-    const sealed = seal(this.#unlockedKey(), Buffer.from(value, 'utf8'), purposeOf(name));
-    this.#database.run(
-      `INSERT INTO secret (name, sealed) VALUES (:name, :sealed)
-       ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed`,
-      { name, sealed },
-    );
+  put(name: string, value: string): Promise<void> {
+    return this.putAll(new Map([[name, value]]));
+  }
+
+  async putAll(values: ReadonlyMap<string, string>): Promise<void> {
+    const key = this.#unlockedKey();
+    this.#database.transaction(() => {
+      for (const [name, value] of values) {
+        const sealed = seal(key, Buffer.from(value, 'utf8'), purposeOf(name));
+        this.#database.run(
+          `INSERT INTO secret (name, sealed) VALUES (:name, :sealed)
+           ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed`,
+          { name, sealed },
+        );
+      }
+    });
   }
 
   async list(): Promise<string[]> {

@@ -15,6 +15,8 @@ export interface SecretStore {
   get(name: string): Promise<string | undefined>;
   /** @throws CloudvolError `secrets/locked` */
   put(name: string, value: string): Promise<void>;
+  /** All of them or none. @throws CloudvolError `secrets/locked` */
+  putAll(values: ReadonlyMap<string, string>): Promise<void>;
   /** Names, ascending. */
   list(): Promise<string[]>;
   delete(name: string): Promise<void>;
