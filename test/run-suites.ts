@@ -21,6 +21,7 @@ const LONG = [
   'test/backup/fault-campaign.test.ts',
   'test/backup/repair.test.ts',
   'test/backup/simulation.test.ts',
+  'test/cloudsnap/change-passphrase.test.ts',
   'test/cloudsnap/encryption.test.ts',
   'test/cloudsnap/damage.test.ts',
   'test/cloudsnap/delete-cloudsnap.test.ts',

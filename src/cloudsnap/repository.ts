@@ -116,7 +116,9 @@ class StoreRepository implements CloudsnapRepository {
     filter: { volumeId?: VolumeId; allClusters?: boolean },
     signal?: AbortSignal,
   ): Promise<CloudsnapEntry[]> {
-    const clusters = filter.allClusters ? await listClusters(this.#options.store, signal) : [this.clusterId];
+    const clusters = filter.allClusters
+      ? await listClusters(this.#options.store, signal)
+      : [this.clusterId];
     const entries: CloudsnapEntry[] = [];
     for (const clusterId of clusters) {
       try {

@@ -43,6 +43,7 @@ export const ROUTES = {
   listCredentials: get('/v1/credentials'),
   deleteCredential: del('/v1/credentials/:credential'),
   validateCredential: get('/v1/credentials/validate/:credential', SLOW_MS),
+  changePassphrase: put('/v1/credentials/passphrase/:credential', SLOW_MS),
   deleteCredentialReferences: del('/v1/credentials/references/:credential'),
 
   inspectSecrets: get('/v1/secrets/verify'),

@@ -1,6 +1,7 @@
 import type { Handlers } from '../control/server.ts';
 import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
+import type { PassphraseService } from './services/passphrase-service.ts';
 import type { RestoreService } from './services/restore-service.ts';
 import type { ScheduleService } from './services/schedule-service.ts';
 import type { SecretsService } from './services/secrets-service.ts';
@@ -12,6 +13,7 @@ export interface Services {
   readonly inspectAgent: Handlers['inspectAgent'];
   readonly volumes: VolumeService;
   readonly credentials: CredentialService;
+  readonly passphrases: PassphraseService;
   readonly secrets: SecretsService;
   readonly cloudsnaps: CloudsnapService;
   readonly restores: RestoreService;
@@ -39,6 +41,7 @@ export function handlersOf(services: Services): Handlers {
     listCredentials: credentials.listCredentials,
     deleteCredential: credentials.deleteCredential,
     validateCredential: credentials.validateCredential,
+    changePassphrase: services.passphrases.changePassphrase,
     deleteCredentialReferences: credentials.deleteCredentialReferences,
     inspectSecrets: secrets.inspectSecrets,
     loginSecrets: secrets.loginSecrets,

@@ -81,10 +81,7 @@ export class RepositoryPool implements Repositories {
     });
   }
 
-  async withStore<T>(
-    credential: Credential,
-    work: (store: ObjectStore) => Promise<T>,
-  ): Promise<T> {
+  async withStore<T>(credential: Credential, work: (store: ObjectStore) => Promise<T>): Promise<T> {
     const options = this.#options;
     const secrets = await options.secretsOf(credential);
     const store = await options.openStore(credential.settings, secrets);

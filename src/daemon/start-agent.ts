@@ -15,9 +15,11 @@ import type { Domain, ManagedVolumes, OpenBacking, Recipes, Repositories } from 
 import { handlersOf, type Services } from './handlers.ts';
 import { prepareDirectory } from './prepare-directory.ts';
 import { RepositoryPool } from './repository-pool.ts';
+import { SealedChangeJournal } from './sealed-change-journal.ts';
 import { SerialByKey } from './serial-by-key.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
+import { PassphraseService } from './services/passphrase-service.ts';
 import { RestoreService } from './services/restore-service.ts';
 import { ScheduleService } from './services/schedule-service.ts';
 import { SecretsService } from './services/secrets-service.ts';
@@ -213,6 +215,15 @@ function buildServices(
       volumes,
       tasks,
       schedules,
+    }),
+    passphrases: new PassphraseService({
+      credentials,
+      vault,
+      repositories,
+      volumes,
+      journal: new SealedChangeJournal(database.secrets),
+      clusterId,
+      log,
     }),
     secrets: new SecretsService({ secrets: database.secrets, repositories, log }),
     cloudsnaps,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import test, { type ExecutionContext } from 'ava';
 
+import { CloudvolError } from '../../src/base/errors.ts';
 import { PROVIDER_FIELDS } from '../../src/config/provider-fields.ts';
 import { command } from '../../src/cli/commands/credentials/create.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
@@ -264,4 +265,47 @@ test('credentials delete-refs names the tasks that it stopped', async (t) => {
     'Schedule daily deleted\nTask one stopped\nTask two stopped\n' +
       'References to the credential deleted successfully\n',
   );
+});
+
+test('credentials change-passphrase takes both passphrases from where they are', async (t) => {
+  const seen: unknown[] = [];
+  const lab = await openCliLab(t, {
+    changePassphrase: (input) => {
+      seen.push(input);
+      return {
+        outcome: 'changed',
+        credentials: ['mine'],
+        unchecked: ['far'],
+        otherClusters: 2,
+      };
+    },
+  });
+  const file = temporaryFile(t, `${CANARY}\n`);
+  const change = ['credentials', 'change-passphrase', 'mine'];
+  const plain = await lab.run(...change, '--passphrase-file', file);
+  t.is(plain.stdout, 'Credential mine has the new passphrase\nPassphrase changed successfully\n');
+  t.regex(plain.stderr, /change-passphrase far$[^]*^2 other cluster/m);
+  const both = ['--passphrase', '-', '--old-passphrase-file', file, '--all-clusters'];
+  t.notRegex((await lab.runWith('new', ...change, ...both)).stderr, new RegExp(CANARY));
+  t.deepEqual(seen, [
+    { credential: 'mine', passphrase: CANARY, allClusters: false },
+    { credential: 'mine', passphrase: 'new', oldPassphrase: CANARY, allClusters: true },
+  ]);
+  const missing = await lab.run(...change);
+  t.is(missing.code, EXIT.usage);
+  t.regex(missing.stderr, /no terminal to ask on\nhint: .*--passphrase-file/);
+  t.is(seen.length, 2);
+});
+
+test('a passphrase that does not open is one sentence with the way out', async (t) => {
+  const lab = await openCliLab(t, {
+    changePassphrase: () => {
+      throw new CloudvolError('cloudsnap/wrong-passphrase', 'the passphrase does not open', {
+        hint: 'give the present one',
+      });
+    },
+  });
+  const { code, stderr } = await lab.run('cred', 'cp', 'mine', '--passphrase', 'new');
+  t.is(code, EXIT.noPermission);
+  t.is(stderr, 'cloudvol: the passphrase does not open\nhint: give the present one\n');
 });

@@ -223,10 +223,7 @@ async function foreignKeys(host: Host): Promise<[string, Uint8Array]> {
   const { masterKeyId = '' } = (await readClusterMarker(host.disk, host.clusterId)) ?? {};
   const keys = { clusterId: host.clusterId, masterKeyId };
   const slot = await wrapMasterKey(Buffer.alloc(32, 1), 'foreign', keys);
-  return [
-    masterKeyKey(host.clusterId, masterKeyId),
-    encodeKeySlots({ ...keys, slots: [slot] }),
-  ];
+  return [masterKeyKey(host.clusterId, masterKeyId), encodeKeySlots({ ...keys, slots: [slot] })];
 }
 
 test('a slot that nobody here made stays; more than eight are refused before a write', async (t) => {

@@ -75,3 +75,16 @@ test('a credential whose secrets were taken away says so', async (t) => {
   await store.delete(secretNameOf(made.id));
   await t.throwsAsync(vault.secretsOf(made), { code: 'secrets/missing', message: /credential a / });
 });
+
+test('a new passphrase is set for all of some credentials, or for none', async (t) => {
+  const { vault, store } = openVault();
+  await store.login('x');
+  const [a, b] = [await vault.create('a', SECRET), await vault.create('b', SECRET)];
+  await vault.setPassphrase([a, b], 'new');
+  t.deepEqual(await vault.secretsOf(b), { passphrase: 'new' });
+  await store.delete(secretNameOf(b.id));
+  await t.throwsAsync(vault.setPassphrase([a, b], 'newer'), { code: 'secrets/missing' });
+  t.deepEqual(await vault.secretsOf(a), { passphrase: 'new' });
+  store.logout();
+  await t.throwsAsync(vault.setPassphrase([a], 'newer'), { code: 'secrets/locked' });
+});

@@ -70,8 +70,10 @@ export class TestAgent {
 
   /** SIGKILL: no goodbye. */
   async kill(): Promise<void> {
-    const exited = once(this.#process.child, 'exit');
-    this.#process.child.kill('SIGKILL');
+    const { child } = this.#process;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
     await exited;
   }
 

@@ -30,6 +30,12 @@ export const CREDENTIALS_GROUP: CommandGroup = {
       load: () => import('../commands/credentials/validate.ts'),
     },
     {
+      name: 'change-passphrase',
+      alias: ['cp'],
+      summary: 'Change what opens the cloudsnaps of an encrypted credential',
+      load: () => import('../commands/credentials/change-passphrase.ts'),
+    },
+    {
       name: 'delete-refs',
       alias: ['dr'],
       summary: 'Drop the schedules and tasks of a credential, so that it can be deleted',

@@ -68,6 +68,24 @@ export const CREDENTIAL_CALLS = {
       writeBytesPerSecond: orNull(Type.Number()),
     }),
   },
+  changePassphrase: {
+    input: closed({
+      credential: reference(),
+      passphrase: reference(),
+      oldPassphrase: optional(),
+      allClusters: optionalFlag(),
+    }),
+    output: closed({
+      outcome: Type.Union([Type.Literal('changed'), Type.Literal('adopted')], {
+        description: 'adopted: it had been changed elsewhere',
+      }),
+      credentials: Type.Array(Type.String({ description: 'names of those that have it now' })),
+      unchecked: Type.Array(
+        Type.String({ description: 'names of those with the old one whose store gave no answer' }),
+      ),
+      otherClusters: Type.Integer({ description: 'in the bucket, not changed' }),
+    }),
+  },
   deleteCredentialReferences: {
     input: closed({ credential: reference() }),
     output: closed({
