@@ -186,7 +186,7 @@ test('what a killed change left is taken away also after another host went on', 
   t.is((await host.slots()).length, 1);
 });
 
-test('of two hosts that change at once at most one is told yes, and its passphrase opens', async (t) => {
+test('of two hosts that change at once the last one is right, or one is told', async (t) => {
   const host = new Host();
   await host.begin();
   const other = new Host(host.disk);
@@ -226,7 +226,7 @@ async function foreignKeys(host: Host): Promise<[string, Uint8Array]> {
   return [masterKeyKey(host.clusterId, masterKeyId), encodeKeySlots({ ...keys, slots: [slot] })];
 }
 
-test('a slot that nobody here made stays; more than eight are refused before a write', async (t) => {
+test('a slot that nobody here made stays; a ninth is refused before a write', async (t) => {
   const host = new Host();
   const masterKeyId = await host.begin();
   const keys = await readKeySlots(host.disk, host.clusterId, masterKeyId);
