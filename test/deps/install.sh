@@ -2,7 +2,7 @@
 # Installs what the tests need beyond `npm ci`: Debian packages. Does nothing where all is there.
 set -eu
 
-# tool that a test looks for = package that has it
+# tool or file that a test looks for = package that has it
 needed='
 fio=fio
 mkfs.ext4=e2fsprogs
@@ -19,6 +19,7 @@ radosgw=radosgw
 ceph-mon=ceph-mon
 ceph-osd=ceph-osd
 ceph=ceph-common
+/usr/lib/python3/dist-packages/swift/common/middleware/s3api/s3api.py=python3-swift
 '
 # Servers that are no Debian packages go where test/support/servers/cache-folder.ts looks for them.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/cloudvol-test
@@ -60,7 +61,11 @@ lock_seconds=300
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 packages=
 for line in $needed; do
-  command -v "${line%%=*}" >/dev/null 2>&1 || packages="$packages ${line#*=}"
+  case $line in
+    /*) [ ! -e "${line%%=*}" ] || continue ;;
+    *) command -v "${line%%=*}" >/dev/null 2>&1 && continue ;;
+  esac
+  packages="$packages ${line#*=}"
 done
 if [ -z "$packages" ]; then
   echo "test:deps: everything is installed"

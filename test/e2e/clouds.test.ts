@@ -5,6 +5,7 @@ import { requires } from '../support/requires.ts';
 import { startAzurite } from '../support/servers/azurite.ts';
 import { startFakeGcs } from '../support/servers/fake-gcs.ts';
 import { startRgw } from '../support/servers/rgw.ts';
+import { startSwift } from '../support/servers/swift.ts';
 import { circle, login, said, secretFile } from './cloud-circle.ts';
 import { filesWith } from './secret-canary.ts';
 
@@ -62,6 +63,25 @@ requires(
   await login(t, agent, LOGIN);
   t.true(said(t, await agent.cli(...list)).includes(cloudsnap));
   t.deepEqual(filesWith(agent, [server.secretKey, LOGIN, 'c4n4ry']), []);
+});
+
+requires(
+  'root',
+  'fuse',
+  'swift',
+)('S3 without conditional puts: it is said, and a volume goes there and comes back', async (t) => {
+  const server = await startSwift();
+  t.teardown(() => server.stop());
+  const agent = await TestAgent.start(t);
+  await login(t, agent, LOGIN);
+  const at = `--s3-access-key ${server.accessKey} --s3-endpoint ${server.endpoint}`;
+  const create = `credentials create --provider s3 ${at} --s3-disable-ssl --enc - poor`.split(' ');
+  const key = ['--s3-secret-key', secretFile(agent, 'key', server.secretKey)];
+  said(t, await agent.cliWith(PASSPHRASE, ...create, ...key));
+  const validated = said(t, await agent.cli('credentials', 'validate', 'poor'));
+  t.regex(validated, /^conditional put +limited +.* back a volume up from one host$/m);
+  t.regex(validated, /^found out +ok +it cannot put only what is absent: one host at a time /m);
+  await circle(t, agent, 'poor');
 });
 
 requires(

@@ -4,6 +4,9 @@ import { release } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
 import { cacheFolder } from './servers/cache-folder.ts';
 
+/** Of Debian's python3-swift, which brings no program. */
+const SWIFT = '/usr/lib/python3/dist-packages/swift/common/middleware/s3api/s3api.py';
+
 /** What a test may need of the host. Each says what is missing, and undefined when it is there. */
 const NEEDS = {
   root: () => (process.getuid?.() === 0 ? undefined : 'this is not run as root'),
@@ -16,6 +19,8 @@ const NEEDS = {
   losetup: () => tool('losetup'),
   'qemu-img': () => tool('qemu-img'),
   radosgw: () => tool('radosgw') ?? tool('ceph-mon') ?? tool('ceph-osd'),
+  swift: () =>
+    canUse(SWIFT, constants.R_OK) ? undefined : 'swift is not installed (npm run test:deps)',
   azurite: () => installed('azurite-3.37.0', 'node_modules/azurite/package.json'),
   'fake-gcs-server': () => installed('fake-gcs-server-1.56.1', 'fake-gcs-server'),
   /** FUSE_NOTIFY_RESEND: requests of a killed agent are delivered to the next one. */

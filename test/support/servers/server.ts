@@ -71,7 +71,7 @@ export class ServerProcesses {
 }
 
 /** A busy machine of two cores takes its time. */
-const START_LIMIT_MS = 120_000;
+export const START_LIMIT_MS = 120_000;
 
 /** A server on a network says that it is there by answering, in no other way. */
 export function untilAnswers(url: string, processes: ServerProcesses): Promise<void> {
