@@ -6,6 +6,7 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { MAX_MARKER_BYTES, decodeClusterMarker, encodeClusterMarker } from './cluster-marker.ts';
 import { readIntact } from './damage.ts';
 import { clusterKey } from './object-keys.ts';
+import { readClusterMarker } from './read-cluster-marker.ts';
 import type { RepositoryCipher } from './repository-cipher.ts';
 import { CLEAR, type RootCipher } from './root-cipher.ts';
 
@@ -27,6 +28,11 @@ export class ClearRepositoryCipher implements RepositoryCipher {
   async ofObject(_clusterId: ClusterId, key: string, bytes: Uint8Array): Promise<RootCipher> {
     if (masterKeyIdOf(['CVMF', 'CVRC'], bytes) !== undefined) throw encrypted(key);
     return CLEAR;
+  }
+
+  async check(clusterId: ClusterId, signal?: AbortSignal): Promise<void> {
+    const marker = await readClusterMarker(this.#store, clusterId, signal);
+    if (marker?.masterKeyId !== undefined) throw encrypted(clusterId);
   }
 
   /**

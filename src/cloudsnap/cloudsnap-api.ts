@@ -52,7 +52,7 @@ export interface CloudsnapRepository {
    * by key.
    */
   list(
-    filter: { volumeId?: VolumeId; allClusters?: boolean },
+    filter: { volumeId?: VolumeId; clusterId?: ClusterId; allClusters?: boolean },
     signal?: AbortSignal,
   ): Promise<CloudsnapEntry[]>;
   /** @throws `cloudsnap/not-found` */

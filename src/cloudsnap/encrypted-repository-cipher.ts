@@ -51,6 +51,11 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
     throw isJson(bytes) ? notEncrypted(key) : corrupt(`${key} is no encrypted object`);
   }
 
+  async check(clusterId: ClusterId, signal?: AbortSignal): Promise<void> {
+    const marked = await this.#markedKeyId(clusterId, signal);
+    if (marked !== undefined) await this.#root(clusterId, marked, signal);
+  }
+
   async forWriting(clusterId: ClusterId, signal: AbortSignal): Promise<RootCipher> {
     const root = await this.#rootToWrite(clusterId, signal);
     this.#marked.set(clusterId, root);
@@ -70,7 +75,7 @@ export class EncryptedRepositoryCipher implements RepositoryCipher {
   }
 
   /** The master key that the marker names; undefined without a marker. */
-  async #markedKeyId(clusterId: ClusterId, signal: AbortSignal): Promise<string | undefined> {
+  async #markedKeyId(clusterId: ClusterId, signal?: AbortSignal): Promise<string | undefined> {
     const marker = await readClusterMarker(this.#store, clusterId, signal);
     if (marker && marker.masterKeyId === undefined) throw notEncrypted(clusterId);
     return marker?.masterKeyId;

@@ -22,6 +22,11 @@ export interface RepositoryCipher {
     bytes: Uint8Array,
     signal?: AbortSignal,
   ): Promise<RootCipher>;
+  /**
+   * Whether the credential is the one for a root that may have no objects yet to tell by; writes
+   * nothing. One that nobody has begun fits any.
+   */
+  check(clusterId: ClusterId, signal?: AbortSignal): Promise<void>;
   /** For new objects. The first call for a root settles whether it is clear or encrypted. */
   forWriting(clusterId: ClusterId, signal: AbortSignal): Promise<RootCipher>;
 }

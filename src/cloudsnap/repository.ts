@@ -113,13 +113,14 @@ class StoreRepository implements CloudsnapRepository {
   }
 
   async list(
-    filter: { volumeId?: VolumeId; allClusters?: boolean },
+    filter: { volumeId?: VolumeId; clusterId?: ClusterId; allClusters?: boolean },
     signal?: AbortSignal,
   ): Promise<CloudsnapEntry[]> {
     const clusters = filter.allClusters
       ? await listClusters(this.#options.store, signal)
-      : [this.clusterId];
+      : [filter.clusterId ?? this.clusterId];
     const entries: CloudsnapEntry[] = [];
+    let locked: unknown;
     for (const clusterId of clusters) {
       try {
         entries.push(...(await this.#listRoot(clusterId, filter.volumeId, signal)));
@@ -128,8 +129,11 @@ class StoreRepository implements CloudsnapRepository {
         if (!isOthers) throw error;
         // Another root of the bucket with another passphrase does not hide those that can be read.
         this.#options.log.warn('repository.root-unreadable', { clusterId, error });
+        locked ??= error;
       }
     }
+    // Nothing at all must not look like an empty bucket.
+    if (entries.length === 0 && locked !== undefined) throw locked;
     return entries;
   }
 
@@ -139,6 +143,7 @@ class StoreRepository implements CloudsnapRepository {
     signal?: AbortSignal,
   ): Promise<CloudsnapEntry[]> {
     const slots = await this.#catalog.slots(clusterId, volumeId, signal);
+    if (slots.length === 0 && volumeId === undefined) await this.#ciphers.check(clusterId, signal);
     const found = await mapLimited(
       slots.filter(isVisible),
       (slot) => this.#readListed(slot, signal),

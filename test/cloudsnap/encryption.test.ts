@@ -3,6 +3,7 @@ import { CloudvolError } from '../../src/base/errors.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
 import type { CloudsnapRepository } from '../../src/cloudsnap/cloudsnap-api.ts';
+import { EncryptedRepositoryCipher } from '../../src/cloudsnap/encrypted-repository-cipher.ts';
 import { openRepository } from '../../src/cloudsnap/repository.ts';
 import { sha256 } from '../../src/format/content-hash.ts';
 import type { MemoryStore } from '../../src/store/memory.ts';
@@ -282,4 +283,26 @@ test('a clear tombstone in an encrypted repository removes nothing', async (t) =
   await lab.repository.delete(second);
   t.is((await lab.keys(`${cloudsnapId.split('/')[1]}/`)).length, before);
   t.not(await lab.disk.head(key), undefined);
+});
+
+test('an encrypted root is not listed as empty without its passphrase', async (t) => {
+  const { lab } = await encryptedLab();
+  const { disk, clusterId } = lab;
+  const cipher = new EncryptedRepositoryCipher(disk, PASSPHRASE);
+  await cipher.forWriting(clusterId, new AbortController().signal);
+  t.deepEqual(await lab.repository.list({}), []);
+  t.is(
+    await codeOf((await lab.another({ passphrase: 'x' })).list({})),
+    'cloudsnap/wrong-passphrase',
+  );
+  const clear = await CloudsnapLab.open({ disk });
+  t.deepEqual(await clear.repository.list({}), [], 'its own root is not there yet');
+  const error = await t.throwsAsync(clear.repository.list({ clusterId }), {
+    code: 'cloudsnap/encrypted',
+  });
+  t.true(error instanceof CloudvolError && /with the passphrase/.test(error.hint ?? ''));
+  t.is(await codeOf(clear.repository.list({ allClusters: true })), 'cloudsnap/encrypted');
+  // What can be read is shown, whatever else there is.
+  const entry = await clear.backUp(new ModelImage(8), null);
+  t.deepEqual(await clear.repository.list({ allClusters: true }), [entry]);
 });

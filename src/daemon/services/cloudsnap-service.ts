@@ -9,6 +9,7 @@ import type {
 import type { DamageRegister } from '../../cloudsnap/damage-register.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CloudsnapView } from '../../control/schemas.ts';
+import { isClusterId } from '../../format/cloudsnap-id.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
 import type { TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
@@ -156,12 +157,11 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
   async #done(input: ListInput, signal: AbortSignal): Promise<CloudsnapView[]> {
     const { credentials, repositories } = this.#deps;
     const repository = await repositories.open(credentials.find(input.credential));
-    const allClusters = input.allClusters === true || input.cluster !== undefined;
     const damaged = new Map<string, number>();
     for (const { cloudsnaps } of this.#deps.damage.inRepository(repository.id)) {
       for (const id of cloudsnaps) damaged.set(id, (damaged.get(id) ?? 0) + 1);
     }
-    const entries = await repository.list({ allClusters }, signal);
+    const entries = await repository.list(this.#rootsOf(input), signal);
     return entries.map((entry) =>
       cloudsnapView(entry, damaged.get(entry.manifest.cloudsnapId) ?? 0),
     );
@@ -188,9 +188,21 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     );
   }
 
+  /** One cluster is asked for alone: if it cannot be read, that is what the caller is told. */
+  #rootsOf(input: ListInput) {
+    const { allClusters, cluster } = input;
+    if (cluster !== undefined && isClusterId(cluster) && !this.#isBucket(input)) {
+      return { clusterId: cluster };
+    }
+    return { allClusters: allClusters === true || cluster !== undefined };
+  }
+
   /** A bucket stands for every cluster in it. */
-  #isOfCluster({ clusterId }: CloudsnapView, { cluster, credential }: ListInput): boolean {
-    if (clusterId === cluster) return true;
+  #isOfCluster({ clusterId }: CloudsnapView, input: ListInput): boolean {
+    return clusterId === input.cluster || this.#isBucket(input);
+  }
+
+  #isBucket({ cluster, credential }: ListInput): boolean {
     const { settings } = this.#deps.credentials.find(credential);
     return settings.provider !== 'directory' && settings.bucket === cluster;
   }
