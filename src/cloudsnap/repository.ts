@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { hasCode } from '../base/errors.ts';
+import { hasCode, type CloudvolError } from '../base/errors.ts';
 import type { ClusterId, VolumeId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { Limiter } from '../base/limiter.ts';
@@ -120,13 +120,12 @@ class StoreRepository implements CloudsnapRepository {
       ? await listClusters(this.#options.store, signal)
       : [filter.clusterId ?? this.clusterId];
     const entries: CloudsnapEntry[] = [];
-    let locked: unknown;
+    let locked: CloudvolError | undefined;
     for (const clusterId of clusters) {
       try {
         entries.push(...(await this.#listRoot(clusterId, filter.volumeId, signal)));
       } catch (error) {
-        const isOthers = LOCKED.some((code) => hasCode(error, code)) && filter.allClusters;
-        if (!isOthers) throw error;
+        if (!filter.allClusters || !isLocked(error)) throw error;
         // Another root of the bucket with another passphrase does not hide those that can be read.
         this.#options.log.warn('repository.root-unreadable', { clusterId, error });
         locked ??= error;
@@ -252,6 +251,10 @@ class StoreRepository implements CloudsnapRepository {
       return undefined;
     }
   }
+}
+
+function isLocked(error: unknown): error is CloudvolError {
+  return LOCKED.some((code) => hasCode(error, code));
 }
 
 function byVolumeAndSequence(a: CloudsnapEntry, b: CloudsnapEntry): number {
