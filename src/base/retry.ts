@@ -22,6 +22,11 @@ export interface RetryOptions {
   readonly clock: Clock;
   /** Whether trying again may help. */
   readonly isRetriable: (error: unknown) => boolean;
+  /**
+   * The shortest wait after an error whose sender said how long it wants to be left alone; it may
+   * be longer than any of the policy.
+   */
+  readonly atLeastMs?: (error: unknown) => number;
   readonly signal?: AbortSignal | undefined;
   /** Told before each wait. */
   readonly onRetry?: (event: RetryEvent) => void;
@@ -49,8 +54,8 @@ export async function retry<T>(
     } catch (error) {
       signal?.throwIfAborted();
       if (attempt >= policy.maxAttempts || !options.isRetriable(error)) throw error;
-      const delayMs =
-        random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+      const bound = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+      const delayMs = random() * bound + (options.atLeastMs?.(error) ?? 0);
       options.onRetry?.({ attempt, error, delayMs });
       await clock.sleep(delayMs, signal);
     }

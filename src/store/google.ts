@@ -255,7 +255,7 @@ export class GoogleStore implements ObjectStore {
     });
     const { statusCode: status = 0 } = answer;
     if (status >= 200 && status < 300) return answer;
-    throw new GoogleAnswer(status, await readJson(answer));
+    throw new GoogleAnswer(status, await readJson(answer), answer.headers['retry-after']);
   }
 
   #objectPath(key: string): string {

@@ -46,10 +46,16 @@ const UNKNOWN_CA: Meaning = {
   what: (endpoint) => `the certificate of ${endpoint} is signed by an authority unknown here`,
   hint: "give the authority's certificate with --ca FILE",
 };
-const WRONG_TIME: Meaning = {
-  code: 'store/failed',
-  what: (endpoint) => `the certificate of ${endpoint} is not valid at this time`,
-  hint: 'check the clock of this host, or have the certificate renewed',
+/** It will be renewed, as a clock will be set: a volume that is being read waits for that. */
+const EXPIRED: Meaning = {
+  code: 'store/unavailable',
+  what: (endpoint) => `the certificate of ${endpoint} has expired`,
+  hint: 'renew the certificate at the store; if it is newer, check the clock of this host',
+};
+const TOO_EARLY: Meaning = {
+  code: 'store/unavailable',
+  what: (endpoint) => `the certificate of ${endpoint} is not valid yet`,
+  hint: 'check the clock of this host (timedatectl set-ntp true)',
 };
 const OTHER_NAME: Meaning = {
   code: 'store/failed',
@@ -92,8 +98,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_CA,
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
   CERT_UNTRUSTED: UNKNOWN_CA,
-  CERT_HAS_EXPIRED: WRONG_TIME,
-  CERT_NOT_YET_VALID: WRONG_TIME,
+  CERT_HAS_EXPIRED: EXPIRED,
+  CERT_NOT_YET_VALID: TOO_EARLY,
   ERR_TLS_CERT_ALTNAME_INVALID: OTHER_NAME,
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,

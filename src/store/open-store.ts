@@ -1,11 +1,14 @@
 import { systemClock, type Clock } from '../base/clock.ts';
+import { hasCode } from '../base/errors.ts';
 import { silentLog, type Log } from '../base/log.ts';
+import { retry, type RetryPolicy } from '../base/retry.ts';
 import { DirectoryStore } from './directory.ts';
 import { DeadlineStore } from './layers/deadline.ts';
 import { LimitStore, type LimitOptions } from './layers/limit.ts';
 import { MetricsStore, type StoreMetrics } from './layers/metrics.ts';
 import { RetryStore } from './layers/retry.ts';
 import type { ObjectStore } from './object-store.ts';
+import { restMs } from './retry-after.ts';
 import { storeError } from './store-error.ts';
 import type { StoreTarget } from './store-target.ts';
 
@@ -27,6 +30,9 @@ export interface OpenedStore extends ObjectStore {
  * MiB.
  */
 export const MAX_REQUESTS = 16;
+
+/** Somebody may be waiting for the first answer of all: a store that is busy gets a few seconds. */
+const OPEN_POLICY: RetryPolicy = { maxAttempts: 4, baseDelayMs: 200, maxDelayMs: 2000 };
 
 /**
  * Opens a backend and puts the layers on it, from the outside in:
@@ -51,7 +57,13 @@ export async function openStore(
     bytesPerSecond,
     maxRequests = MAX_REQUESTS,
   } = options;
-  const metrics = new MetricsStore(await openBackend(target, clock));
+  const backend = await retry(() => openBackend(target, clock), {
+    policy: OPEN_POLICY,
+    clock,
+    isRetriable: isBusy,
+    atLeastMs: restMs,
+  });
+  const metrics = new MetricsStore(backend);
   const deadline = new DeadlineStore(metrics, { clock });
   const limit = new LimitStore(deadline, {
     clock,
@@ -70,6 +82,11 @@ export async function openStore(
       }),
   });
   return Object.assign(store, { metrics: () => metrics.snapshot() });
+}
+
+/** It answered; where nobody does, it is for the caller to wait. */
+function isBusy(error: unknown): boolean {
+  return hasCode(error, 'store/unavailable') && error.details?.['status'] !== undefined;
 }
 
 async function openBackend(target: StoreTarget, clock: Clock): Promise<ObjectStore> {

@@ -17,6 +17,7 @@ import type {
   PutOptions,
   StoreCapabilities,
 } from './object-store.ts';
+import { attributesOf, type Attributes } from './s3/attributes.ts';
 import { headersOf } from './s3/client.ts';
 import { S3Connection } from './s3/connection.ts';
 import { deleteObjects } from './s3/delete-objects.ts';
@@ -40,30 +41,27 @@ export class S3Store implements ObjectStore {
   readonly capabilities: StoreCapabilities;
   readonly #connection: S3Connection;
   readonly #pageKeys: number;
-  /** Storage class and encryption of what is put. */
-  readonly #attributes: object;
+  readonly #attributes: Attributes;
 
   private constructor(
     connection: S3Connection,
     capabilities: StoreCapabilities,
-    { storageClass, sse }: S3Target,
+    attributes: Attributes,
     pageKeys: number,
   ) {
     this.location = connection.location;
     this.capabilities = capabilities;
     this.#connection = connection;
     this.#pageKeys = pageKeys;
-    this.#attributes = {
-      ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
-      ...(sse === undefined ? {} : { ServerSideEncryption: sse }),
-    };
+    this.#attributes = attributes;
   }
 
   /**
    * Opens the store in a bucket and finds out what it can do; with `create` the bucket is made when
    * it is missing.
    * @throws CloudvolError `store/not-found` when there is no such bucket, `store/denied`,
-   * `store/unavailable` when no endpoint answers, `store/failed` when a setting makes no sense.
+   * `store/unavailable` when no endpoint answers, `store/unsupported` when the store does not know the
+   * storage class or the encryption, `store/failed` when a setting makes no sense.
    */
   static async open(target: S3Target, options: S3StoreOptions = {}): Promise<S3Store> {
     const { clock = systemClock, pageKeys = PAGE_KEYS } = options;
@@ -74,8 +72,10 @@ export class S3Store implements ObjectStore {
     }
     const connection = new S3Connection(target, clock);
     try {
-      const capabilities = await probeStore(connection, { create: target.create ?? false });
-      return new S3Store(connection, capabilities, target, pageKeys);
+      const attributes = attributesOf(target);
+      const { create = false } = target;
+      const capabilities = await probeStore(connection, { create, attributes });
+      return new S3Store(connection, capabilities, attributes, pageKeys);
     } catch (error) {
       connection.close();
       throw error;

@@ -4,6 +4,7 @@
  */
 import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
+import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
 import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
 
@@ -138,7 +139,9 @@ function translateAnswer(
     expired(error, status, request) ??
     BY_CODE[code] ??
     byStatus(status, code);
-  return meaningError(meaning, action, { status, reason: code });
+  const header = error.response?.headers?.get('retry-after');
+  const rest = restDetails(header, request.nowMs);
+  return meaningError(meaning, action, { status, reason: code, ...rest });
 }
 
 function byStatus(status: number, code: string): StoreMeaning {

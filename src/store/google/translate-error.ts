@@ -2,8 +2,10 @@
  * What Google, the authentication and the network say, in the words of the store's contract. No
  * message of others is passed on: a token may be in it.
  */
+import { systemClock } from '../../base/clock.ts';
 import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
+import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
 import { meaningError, type StoreMeaning } from '../store-meaning.ts';
 
@@ -22,9 +24,12 @@ export class GoogleAnswer extends Error {
   /** `error.errors[0].reason` of Google's JSON, or empty. */
   readonly reason: string;
   readonly missesBucket: boolean;
+  /** The header. */
+  readonly retryAfter: string | undefined;
 
-  constructor(status: number, body: unknown) {
+  constructor(status: number, body: unknown, retryAfter?: string) {
     super(`status ${status}`);
+    this.retryAfter = retryAfter;
     const { error } = (body ?? {}) as { error?: Partial<Record<string, unknown>> };
     const [first] = (error?.['errors'] ?? []) as readonly { readonly reason?: unknown }[];
     this.status = status;
@@ -85,7 +90,9 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
     }
     if (key !== undefined && error.status === 412) return alreadyExists(key, location);
     const meaning = BY_REASON[error.reason] ?? byStatus(error.status);
-    return meaningError(meaning, action, { status: error.status, reason: error.reason });
+    const { status, reason, retryAfter } = error;
+    const rest = restDetails(retryAfter, systemClock.nowMs());
+    return meaningError(meaning, action, { status, reason, ...rest });
   }
   const network = translateNetworkError(error, { action, endpoint });
   if (network) return network;

@@ -15,6 +15,7 @@ import { retry, type RetryEvent, type RetryPolicy } from '../../base/retry.ts';
 import { sha256Hex } from '../../base/sha256.ts';
 import { compareKeys } from '../key.ts';
 import type { GetOptions, ObjectInfo, ObjectStore, PutOptions } from '../object-store.ts';
+import { restMs } from '../retry-after.ts';
 import { storeError } from '../store-error.ts';
 
 /**
@@ -147,6 +148,7 @@ export class RetryStore implements ObjectStore {
       clock,
       signal,
       isRetriable,
+      atLeastMs: restMs,
       ...(random ? { random } : {}),
       ...(onRetry ? { onRetry: (event: RetryEvent) => onRetry({ ...event, action }) } : {}),
     });

@@ -47,7 +47,7 @@ export class S3Connection {
   readonly #ring: EndpointRing<Place>;
 
   constructor(target: S3Target, clock: Clock) {
-    const endpoints = parseEndpoints(target.endpoints ?? [], target.disableSsl ?? false);
+    const endpoints = parseEndpoints(target);
     this.bucket = target.bucket;
     const names = endpoints.map(({ name }) => name).toSorted();
     this.location = `s3://${target.bucket} at ${names.join(',')}`;
@@ -104,7 +104,7 @@ export class S3Connection {
       action,
       key,
       bucket: this.bucket,
-      endpoint: endpoint.name,
+      endpoint: endpoint.host,
       location: this.location,
       nowMs: this.#clock.nowMs(),
     });

@@ -1,4 +1,5 @@
 import { storeError } from '../store-error.ts';
+import type { S3Target } from '../store-target.ts';
 
 /** Amazon's own service: the SDK knows the hosts of each region. */
 const AMAZON = /^s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?(:443)?$/i;
@@ -6,6 +7,8 @@ const AMAZON = /^s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?(:443)?$/i;
 export interface Endpoint {
   /** `host:port` for people; Amazon's own is `amazonaws.com`. */
   readonly name: string;
+  /** What requests go to: with virtual hosts the bucket is a part of the name. */
+  readonly host: string;
   /** undefined where the SDK finds the host by the region. */
   readonly url: string | undefined;
 }
@@ -14,9 +17,10 @@ export interface Endpoint {
  * Where requests go, in order of preference; one for Amazon's own.
  * @throws CloudvolError `store/failed` for what is not `host` or `host:port`.
  */
-export function parseEndpoints(endpoints: readonly string[], disableSsl: boolean): Endpoint[] {
+export function parseEndpoints(target: S3Target): Endpoint[] {
+  const { endpoints = [], disableSsl, virtualHost, bucket } = target;
   if (endpoints.every((endpoint) => AMAZON.test(endpoint))) {
-    return [{ name: 'amazonaws.com', url: undefined }];
+    return [{ name: 'amazonaws.com', host: 'amazonaws.com', url: undefined }];
   }
   return endpoints.map((text) => {
     const scheme = disableSsl ? 'http' : 'https';
@@ -26,7 +30,8 @@ export function parseEndpoints(endpoints: readonly string[], disableSsl: boolean
         hint: 'give host:port, several with commas between them',
       });
     }
-    return { name: url.host, url: url.origin };
+    const host = virtualHost ? `${bucket}.${url.host}` : url.host;
+    return { name: url.host, host, url: url.origin };
   });
 }
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CloudvolError, hasCode } from '../../base/errors.ts';
 import type { StoreCapabilities } from '../object-store.ts';
+import { storeError } from '../store-error.ts';
+import type { Attributes } from './attributes.ts';
 import type { S3Connection } from './connection.ts';
 import { deleteBatch, deleteObjects } from './delete-objects.ts';
 
@@ -14,23 +16,43 @@ const PROBE_PREFIX = '.cloudvol-probe/';
 /** Codes of a store, or of a proxy before it, that does not know what it is asked for. */
 const LACKING = ['store/unsupported', 'store/failed'];
 
+const CONDITION = { IfNoneMatch: '*' };
+const ATTRIBUTES = [
+  ['StorageClass', 'storage class', '--s3-storage-class'],
+  ['ServerSideEncryption', 'encryption', '--s3-sse'],
+] as const;
+
+export interface ProbeOptions {
+  /** Whether to make the bucket when it is missing. */
+  readonly create: boolean;
+  /** What objects will be put with: the store has to know it. */
+  readonly attributes: Attributes;
+}
+
+interface Probe {
+  readonly connection: S3Connection;
+  readonly key: string;
+  readonly attributes: Attributes;
+}
+
 /**
  * Finds out what the store can do, by an empty object of a name of its own that is removed again:
  * three requests. Says also whether the bucket is there, and makes it if that is wanted.
  * @throws CloudvolError `store/not-found` when there is no bucket, `store/denied` when it can be
- * neither written nor read, and what else a request ends with.
+ * neither written nor read, `store/unsupported` when it does not know an attribute, and what else a
+ * request ends with.
  */
 export async function probeStore(
   connection: S3Connection,
-  { create }: { readonly create: boolean },
+  { create, attributes }: ProbeOptions,
 ): Promise<StoreCapabilities> {
-  const key = `${PROBE_PREFIX}${randomUUID()}`;
-  const first = await firstPut(connection, key, create);
+  const probe = { connection, key: `${PROBE_PREFIX}${randomUUID()}`, attributes };
+  const first = await firstPut(probe, create);
   if (first === 'read-only') {
     return { ...capabilities(false, 1), notes: ['it can be read only: what it can do is unknown'] };
   }
-  const conditionalPut = first && (await refusesSecondPut(connection, key));
-  const batchDelete = (await deletesBatches(connection, key)) ? MAX_BATCH : 1;
+  const conditionalPut = first && (await refusesSecondPut(probe));
+  const batchDelete = (await deletesBatches(probe)) ? MAX_BATCH : 1;
   return {
     ...capabilities(conditionalPut, batchDelete),
     notes: [
@@ -47,40 +69,73 @@ function capabilities(conditionalPut: boolean, batchDelete: number): StoreCapabi
 }
 
 /** Whether the store takes the condition at all. */
-async function firstPut(
-  connection: S3Connection,
-  key: string,
-  create: boolean,
-): Promise<boolean | 'read-only'> {
+async function firstPut(probe: Probe, create: boolean): Promise<boolean | 'read-only'> {
   try {
-    return await put(connection, key);
+    return await put(probe);
   } catch (error) {
     if (hasCode(error, 'store/denied') && error.details?.['reason'] === 'AccessDenied') {
-      await requireReadable(connection);
+      await requireReadable(probe.connection);
       return 'read-only';
     }
     if (!create || error === undefined || !isMissingBucket(error)) throw error;
-    await createBucket(connection);
-    return await put(connection, key);
+    await createBucket(probe.connection);
+    return await put(probe);
   }
 }
 
-async function put(connection: S3Connection, key: string): Promise<boolean> {
+async function put(probe: Probe): Promise<boolean> {
   try {
-    await putEmpty(connection, key, true);
+    await putEmpty(probe, CONDITION);
     return true;
   } catch (error) {
-    if (!(error instanceof CloudvolError) || !LACKING.includes(error.code)) throw error;
+    if (!isLacking(error)) throw error;
+  }
+  try {
     // What fails without the condition, too, has another reason.
-    await putEmpty(connection, key, false);
+    await putEmpty(probe);
+    return false;
+  } catch (error) {
+    if (isLacking(error)) await blameAttribute(probe);
+    throw error;
+  }
+}
+
+/**
+ * Stores refuse an attribute in words of their own, or in none: which one it was, puts tell.
+ * @throws CloudvolError `store/unsupported` when it was one
+ */
+async function blameAttribute(probe: Probe): Promise<void> {
+  const { connection, key, attributes } = probe;
+  if (!(await isPut({ ...probe, attributes: {} }))) return;
+  for (const [name, what, flag] of ATTRIBUTES) {
+    const value = attributes[name];
+    if (!value || (await isPut({ ...probe, attributes: { [name]: value } }))) continue;
+    await deleteObjects(connection, [key], { batch: 1 });
+    throw storeError('store/unsupported', `${connection.location} knows no ${what} ${value}`, {
+      hint: `choose another with ${flag}, or leave it out`,
+      details: { [name]: value },
+    });
+  }
+}
+
+async function isPut(probe: Probe): Promise<boolean> {
+  try {
+    await putEmpty(probe);
+    return true;
+  } catch (error) {
+    if (!isLacking(error)) throw error;
     return false;
   }
 }
 
+function isLacking(error: unknown): boolean {
+  return error instanceof CloudvolError && LACKING.includes(error.code);
+}
+
 /** A store that knows no such condition may as well take it and do nothing about it. */
-async function refusesSecondPut(connection: S3Connection, key: string): Promise<boolean> {
+async function refusesSecondPut(probe: Probe): Promise<boolean> {
   try {
-    await putEmpty(connection, key, true);
+    await putEmpty(probe, CONDITION);
     return false;
   } catch (error) {
     if (hasCode(error, 'store/exists')) return true;
@@ -88,15 +143,18 @@ async function refusesSecondPut(connection: S3Connection, key: string): Promise<
   }
 }
 
-async function putEmpty(connection: S3Connection, key: string, ifAbsent: boolean): Promise<void> {
-  const input = { Bucket: connection.bucket, Key: key, Body: new Uint8Array(0) };
-  const condition = ifAbsent ? { IfNoneMatch: '*' } : {};
-  await connection.run({ action: `put ${key}`, key, repeatable: !ifAbsent }, (client) =>
+async function putEmpty(
+  { connection, key, attributes }: Probe,
+  condition: { readonly IfNoneMatch?: string } = {},
+): Promise<void> {
+  const input = { Bucket: connection.bucket, Key: key, Body: new Uint8Array(0), ...attributes };
+  const repeatable = condition.IfNoneMatch === undefined;
+  await connection.run({ action: `put ${key}`, key, repeatable }, (client) =>
     client.send(new PutObjectCommand({ ...input, ...condition })),
   );
 }
 
-async function deletesBatches(connection: S3Connection, key: string): Promise<boolean> {
+async function deletesBatches({ connection, key }: Probe): Promise<boolean> {
   try {
     await deleteBatch(connection, [key]);
     return true;

@@ -4,6 +4,7 @@
  */
 import { CloudvolError, errnoOf } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
+import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
 import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
 
@@ -76,6 +77,11 @@ const BY_CODE: Readonly<Record<string, StoreMeaning>> = {
     what: 'the store takes no bucket of this name',
     hint: 'name another with --bucket: 3 to 63 lower-case letters, digits and hyphens',
   },
+  InvalidObjectState: {
+    code: 'store/failed',
+    what: 'the object lies in an archive of the store',
+    hint: 'thaw it at the store first, and let cloudsnaps stay in a storage class read at once',
+  },
   NotImplemented: UNSUPPORTED,
   MethodNotAllowed: UNSUPPORTED,
   InvalidStorageClass: {
@@ -99,6 +105,15 @@ const BY_STATUS: Readonly<Record<number, StoreMeaning>> = {
   501: UNSUPPORTED,
   507: FULL,
 };
+
+const WRONG_REGION = [
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraint',
+];
+/** With the header that names a region. */
+const MOVED: readonly number[] = [301, 307, 400];
 
 /** What the SDK hangs on its errors. */
 interface SdkError extends Error {
@@ -142,7 +157,8 @@ function translateAnswer(error: SdkError, request: FailedRequest, action: string
     if (status === 412) return alreadyExists(key, location);
   }
   const meaning = skewed(error, request) ?? elsewhere(error) ?? BY_CODE[code] ?? byStatus(status);
-  return meaningError(meaning, action, { status, reason: code });
+  const rest = restDetails(headerOf(error, 'retry-after'), request.nowMs);
+  return meaningError(meaning, action, { status, reason: code, ...rest });
 }
 
 function byStatus(status: number): StoreMeaning {
@@ -158,19 +174,39 @@ function byStatus(status: number): StoreMeaning {
 /** The SDK would sign with the store's time instead. */
 function skewed(error: SdkError, { nowMs }: FailedRequest): StoreMeaning | undefined {
   if (!['RequestTimeTooSkewed', 'RequestExpired'].includes(codeOf(error))) return undefined;
-  return clockSkew(nowMs, Date.parse(error.$response?.headers?.['date'] ?? ''));
+  return clockSkew(nowMs, Date.parse(headerOf(error, 'date') ?? ''));
 }
 
+/**
+ * The bucket is in another region, which the answer usually names: 301 and 307 with an endpoint, 400
+ * for the region in the signature, and a HEAD's with a header only.
+ */
 function elsewhere(error: SdkError): StoreMeaning | undefined {
-  const codes = ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraint'];
-  const wrongRegion = codes.some((code) => codeOf(error).startsWith(code));
-  if (!wrongRegion && statusOf(error) !== 301) return undefined;
-  const region = error.$response?.headers?.['x-amz-bucket-region'] ?? error.Region;
+  const region = headerOf(error, 'x-amz-bucket-region') ?? error.Region;
+  const status = statusOf(error) ?? 0;
+  const wrongRegion = WRONG_REGION.some((code) => codeOf(error).startsWith(code));
+  if (!wrongRegion && !(region !== undefined && MOVED.includes(status))) return redirected(error);
   return {
     code: 'store/failed',
     what: region ? `the bucket is in region ${region}` : 'the bucket is in another region',
     hint: `give ${region ? `--s3-region ${region}` : 'its region with --s3-region'}`,
   };
+}
+
+/** By what stands before a store, as where https is wanted. Of the address only host and port. */
+function redirected(error: SdkError): StoreMeaning | undefined {
+  const status = statusOf(error) ?? 0;
+  if (status < 300 || status > 399) return undefined;
+  const place = URL.parse(headerOf(error, 'location') ?? '')?.origin;
+  return {
+    code: 'store/failed',
+    what: `it sends to ${place ?? 'another address'} instead of an answer`,
+    hint: 'give the endpoint that answers itself, and leave --s3-disable-ssl out if it wants https',
+  };
+}
+
+function headerOf(error: SdkError, name: string): string | undefined {
+  return error.$response?.headers?.[name];
 }
 
 export function statusOf(error: unknown): number | undefined {

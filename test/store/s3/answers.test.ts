@@ -1,0 +1,136 @@
+/** Answers that no server among those which tests start gives: a server of our own gives them. */
+import test, { type ExecutionContext } from 'ava';
+import type { Clock } from '../../../src/base/clock.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { CloudvolError } from '../../../src/base/errors.ts';
+import { openStore } from '../../../src/store/open-store.ts';
+import { S3Store } from '../../../src/store/s3.ts';
+import { s3Error, startOwnS3, type S3Answer } from '../../support/servers/own-s3.ts';
+
+const EU = { 'x-amz-bucket-region': 'eu-central-1' };
+
+/** How opening ends where every request has the same answer. */
+async function refusal(t: ExecutionContext, answer: S3Answer): Promise<CloudvolError> {
+  const target = await startOwnS3(t, () => answer);
+  return t.throwsAsync<CloudvolError>(S3Store.open(target));
+}
+
+test('whatever way a store tells of another region, the right one is named', async (t) => {
+  const host = '<Endpoint>box.s3.eu-central-1.amazonaws.com</Endpoint>';
+  const answers = [
+    s3Error(301, 'PermanentRedirect', { headers: EU, fields: host }),
+    s3Error(307, 'TemporaryRedirect', { headers: EU, fields: host }),
+    s3Error(400, 'AuthorizationHeaderMalformed', { fields: '<Region>eu-central-1</Region>' }),
+    // As a HEAD is answered: without a body.
+    { status: 301, headers: EU },
+    { status: 400, headers: EU },
+  ];
+  for (const answer of answers) {
+    const error = await refusal(t, answer);
+    t.is(error.code, 'store/failed');
+    t.regex(error.message, /the bucket is in region eu-central-1$/);
+    t.is(error.hint, 'give --s3-region eu-central-1');
+  }
+  const unnamed = await refusal(t, s3Error(301, 'PermanentRedirect', { fields: host }));
+  t.regex(unnamed.message, /the bucket is in another region$/);
+});
+
+test('who sends to another address is no store: the address is named, without its path', async (t) => {
+  const headers = { location: 'https://s3.example.com/box/a?X-Amz-Signature=c4n4ry' };
+  const error = await refusal(t, { status: 301, headers, body: '<html></html>' });
+  t.is(error.code, 'store/failed');
+  t.regex(error.message, /it sends to https:\/\/s3\.example\.com instead of an answer$/);
+  t.regex(error.hint ?? '', /--s3-disable-ssl/);
+});
+
+test('a full store and a quota that is used up are told, in whatever way it is said', async (t) => {
+  const answers = [
+    s3Error(507, 'XMinioStorageFull'),
+    s3Error(403, 'QuotaExceeded'),
+    { status: 507, body: '<html></html>' },
+  ];
+  for (const answer of answers) {
+    const error = await refusal(t, answer);
+    t.is(error.code, 'store/full');
+    t.regex(error.message, /there is no space or quota left$/);
+  }
+});
+
+test('an object in an archive is told from one that is not there', async (t) => {
+  const target = await startOwnS3(t, ({ method }) =>
+    method === 'GET' ? s3Error(403, 'InvalidObjectState') : undefined,
+  );
+  const store = await S3Store.open(target);
+  const archived = { code: 'store/failed', message: /lies in an archive of the store$/ };
+  await t.throwsAsync(store.get('a'), archived);
+  await store.close();
+});
+
+/** Waits no time, and remembers for how long it should have. */
+function impatientClock(): { readonly clock: Clock; readonly waits: number[] } {
+  const waits: number[] = [];
+  const sleep: Clock['sleep'] = (ms, signal) => {
+    // The deadlines of requests, which end by their signal.
+    if (signal && ms >= 60_000) return systemClock.sleep(ms, signal);
+    waits.push(ms);
+    return Promise.resolve();
+  };
+  return { waits, clock: { nowMs: () => systemClock.nowMs(), sleep } };
+}
+
+test('a store that is busy is left alone as long as it asks for, and no other door is tried', async (t) => {
+  const date = new Date(systemClock.nowMs() + 20_000).toUTCString();
+  const answers = [
+    s3Error(503, 'SlowDown', { headers: { 'retry-after': '7' } }),
+    { status: 429, headers: { 'retry-after': date } },
+    s3Error(503, 'SlowDown', { headers: { 'retry-after': 'soon' } }),
+    // An hour is not waited for: the caller is told before.
+    s3Error(503, 'ServiceUnavailable', { headers: { 'retry-after': '3600' } }),
+  ];
+  let next: number | undefined;
+  const target = await startOwnS3(t, () => (next === undefined ? undefined : answers[next++]));
+  const { clock, waits } = impatientClock();
+  const store = await openStore(target, { clock });
+  next = 0;
+  await t.throwsAsync(store.get('a'), { code: 'store/not-found' });
+  t.is(store.metrics().requests.get, 5);
+  const [seven = 0, twenty = 0, none = 0, minute = 0] = waits;
+  t.true(seven >= 7000 && seven <= 7200, String(waits));
+  t.true(twenty > 15_000 && twenty <= 20_400, String(waits));
+  t.true(none <= 800, String(waits));
+  t.true(minute >= 60_000 - 1 && minute <= 61_600, String(waits));
+  await store.close();
+});
+
+test('a store that is busy when it is opened is asked again, a few times', async (t) => {
+  let trouble = 2;
+  const target = await startOwnS3(t, () =>
+    trouble-- > 0 ? s3Error(503, 'SlowDown', { headers: { 'retry-after': '1' } }) : undefined,
+  );
+  const { clock, waits } = impatientClock();
+  await (await openStore(target, { clock })).close();
+  t.is(waits.length, 2);
+  t.true(waits.every((ms) => ms >= 1000));
+  trouble = 1000;
+  const busy = { code: 'store/unavailable', message: /the store is busy or out of order$/ };
+  await t.throwsAsync(openStore(target, { clock }), busy);
+  t.is(waits.length, 5);
+});
+
+test('requests carry no checksum and no chunked signature, which other stores refuse', async (t) => {
+  const seen: string[] = [];
+  const target = await startOwnS3(t, (request) => {
+    seen.push(...Object.keys(request.headers), String(request.headers['x-amz-content-sha256']));
+    return undefined;
+  });
+  const store = await S3Store.open(target);
+  await store.put('a', Buffer.from('x'));
+  await store.delete(['a', 'b']);
+  await store.close();
+  t.true(seen.includes('content-md5'));
+  const refused = /checksum|trailer|STREAMING|content-encoding|^expect$/i;
+  t.deepEqual(
+    seen.filter((word) => refused.test(word)),
+    [],
+  );
+});
