@@ -11,18 +11,28 @@ const SECRET_KEY = 'secret-of-the-test-user';
 export interface RgwOptions {
   /** PEM file of certificate and key: TLS is spoken at `tlsEndpoint`. */
   readonly certificate?: string;
+  /** A storage class besides STANDARD. */
+  readonly storageClass?: string;
+  /** Base64 of the 256-bit key that objects are encrypted with which ask for AES256. */
+  readonly encryptionKey?: string;
 }
 
 export interface RgwServer extends S3Server {
   /** `host:port` with TLS; empty without a certificate. */
   readonly tlsEndpoint: string;
+  /** `radosgw-admin` with these arguments: what it printed. */
+  admin(...args: string[]): Promise<string>;
 }
+
+/** Requests to names below it are for the bucket of that name. */
+export const RGW_DNS_NAME = 's3.test';
 
 /**
  * A Ceph cluster of one monitor, one OSD in memory and an object gateway, without authentication
  * among them, on ports of 127.0.0.1.
  */
-export async function startRgw({ certificate }: RgwOptions = {}): Promise<RgwServer> {
+export async function startRgw(rgwOptions: RgwOptions = {}): Promise<RgwServer> {
+  const { certificate, storageClass, encryptionKey } = rgwOptions;
   const folder = await mkdtemp(join(tmpdir(), 'cloudvol-rgw-'));
   const processes = await ServerProcesses.open(folder);
   const [monitor, port, tlsPort] = [await freePort(), await freePort(), await freePort()];
@@ -30,13 +40,19 @@ export async function startRgw({ certificate }: RgwOptions = {}): Promise<RgwSer
     ? ` ssl_endpoint=127.0.0.1:${tlsPort} ssl_certificate=${certificate}`
     : '';
   const conf = join(folder, 'ceph.conf');
-  await writeFile(conf, configuration(folder, monitor, `beast endpoint=127.0.0.1:${port}${tls}`));
+  const encryption = encryptionKey
+    ? `rgw crypt require ssl = false\nrgw crypt default encryption key = ${encryptionKey}\n`
+    : '';
+  const frontends = `rgw frontends = beast endpoint=127.0.0.1:${port}${tls}\n`;
+  await writeFile(conf, `${configuration(folder, monitor)}${frontends}${encryption}`);
+  const admin = (...args: string[]) => processes.run('radosgw-admin', ['-c', conf, ...args]);
   await Promise.all(['mon', 'osd', 'rgw'].map((name) => mkdir(join(folder, name))));
   try {
     await startCluster(processes, conf, monitor);
     const user = ['--uid', 'test', '--display-name', 'test', '--max-buckets', '0'];
     const keys = ['--access-key', ACCESS_KEY, '--secret-key', SECRET_KEY];
-    await processes.run('radosgw-admin', ['-c', conf, 'user', 'create', ...user, ...keys]);
+    await admin('user', 'create', ...user, ...keys);
+    if (storageClass !== undefined) await addStorageClass(admin, storageClass);
     await processes.start('rgw', 'radosgw', ['-c', conf, '-n', 'client.admin', '-f']);
     await untilAnswers(`http://127.0.0.1:${port}/`, processes);
   } catch (error) {
@@ -47,6 +63,7 @@ export async function startRgw({ certificate }: RgwOptions = {}): Promise<RgwSer
   return {
     endpoint,
     tlsEndpoint: certificate ? `127.0.0.1:${tlsPort}` : '',
+    admin,
     accessKey: ACCESS_KEY,
     secretKey: SECRET_KEY,
     target: (bucket) => ({
@@ -74,7 +91,14 @@ async function startCluster(processes: ServerProcesses, conf: string, monitor: n
   await processes.start('osd', 'ceph-osd', ['-i', '0', '-c', conf, '-f']);
 }
 
-function configuration(folder: string, monitor: number, frontends: string): string {
+async function addStorageClass(admin: RgwServer['admin'], storageClass: string): Promise<void> {
+  const options = ['--placement-id', 'default-placement', '--storage-class', storageClass];
+  await admin('zonegroup', 'placement', 'add', '--rgw-zonegroup', 'default', ...options);
+  const pool = ['--data-pool', 'default.rgw.other.data'];
+  await admin('zone', 'placement', 'add', '--rgw-zone', 'default', ...options, ...pool);
+}
+
+function configuration(folder: string, monitor: number): string {
   return `[global]
 fsid = ${FSID}
 mon host = v2:127.0.0.1:${monitor}
@@ -104,7 +128,7 @@ osd pool default pg num = 1
 osd pool default pgp num = 1
 mon max pg per osd = 1000
 osd heartbeat grace = 600
-rgw frontends = ${frontends}
+rgw dns name = ${RGW_DNS_NAME}
 rgw data = ${folder}/rgw
 rgw run sync thread = false
 rgw enable usage log = false
