@@ -60,8 +60,8 @@ export class S3Store implements ObjectStore {
    * Opens the store in a bucket and finds out what it can do; with `create` the bucket is made when
    * it is missing.
    * @throws CloudvolError `store/not-found` when there is no such bucket, `store/denied`,
-   * `store/unavailable` when no endpoint answers, `store/unsupported` when the store does not know the
-   * storage class or the encryption, `store/failed` when a setting makes no sense.
+   * `store/unavailable` when no endpoint answers, `store/unsupported` when the store does not know
+   * the storage class or the encryption, `store/failed` when a setting makes no sense.
    */
   static async open(target: S3Target, options: S3StoreOptions = {}): Promise<S3Store> {
     const { clock = systemClock, pageKeys = PAGE_KEYS } = options;

@@ -178,8 +178,8 @@ function skewed(error: SdkError, { nowMs }: FailedRequest): StoreMeaning | undef
 }
 
 /**
- * The bucket is in another region, which the answer usually names: 301 and 307 with an endpoint, 400
- * for the region in the signature, and a HEAD's with a header only.
+ * The bucket is in another region, which the answer usually names: 301 and 307 with an endpoint,
+ * 400 for the region in the signature, and a HEAD's with a header only.
  */
 function elsewhere(error: SdkError): StoreMeaning | undefined {
   const region = headerOf(error, 'x-amz-bucket-region') ?? error.Region;

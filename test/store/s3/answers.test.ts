@@ -35,7 +35,7 @@ test('whatever way a store tells of another region, the right one is named', asy
   t.regex(unnamed.message, /the bucket is in another region$/);
 });
 
-test('who sends to another address is no store: the address is named, without its path', async (t) => {
+test('who sends to another address is no store: it is named, without its path', async (t) => {
   const headers = { location: 'https://s3.example.com/box/a?X-Amz-Signature=c4n4ry' };
   const error = await refusal(t, { status: 301, headers, body: '<html></html>' });
   t.is(error.code, 'store/failed');
@@ -78,7 +78,7 @@ function impatientClock(): { readonly clock: Clock; readonly waits: number[] } {
   return { waits, clock: { nowMs: () => systemClock.nowMs(), sleep } };
 }
 
-test('a store that is busy is left alone as long as it asks for, and no other door is tried', async (t) => {
+test('a store that is busy is left alone as long as it asks for', async (t) => {
   const date = new Date(systemClock.nowMs() + 20_000).toUTCString();
   const answers = [
     s3Error(503, 'SlowDown', { headers: { 'retry-after': '7' } }),
@@ -117,7 +117,7 @@ test('a store that is busy when it is opened is asked again, a few times', async
   t.is(waits.length, 5);
 });
 
-test('requests carry no checksum and no chunked signature, which other stores refuse', async (t) => {
+test('requests carry no checksum or chunked signature, which others refuse', async (t) => {
   const seen: string[] = [];
   const target = await startOwnS3(t, (request) => {
     seen.push(...Object.keys(request.headers), String(request.headers['x-amz-content-sha256']));

@@ -37,7 +37,7 @@ async function startTls(t: ExecutionContext, { days, ip }: { days: number; ip: s
   return { ca: cert, endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-test('a certificate that has expired is said, whichever the provider, and is waited for', async (t) => {
+test('an expired certificate is said, whichever the provider, and waited for', async (t) => {
   const { ca, endpoint } = await startTls(t, { days: -1, ip: '127.0.0.1' });
   const url = `https://${endpoint}`;
   const place = { bucket: 'box', ca };
@@ -64,7 +64,7 @@ test('a certificate that has expired is said, whichever the provider, and is wai
   }
 });
 
-test('a certificate that is made for another host is a mistake, and is not waited for', async (t) => {
+test('a certificate that is made for another host is not waited for', async (t) => {
   const { ca, endpoint } = await startTls(t, { days: 2, ip: '127.0.0.2' });
   const keys = { accessKey: 'KEY', secretKey: 'secret' };
   const target = { provider: 's3', bucket: 'box', endpoints: [endpoint], ca, ...keys } as const;

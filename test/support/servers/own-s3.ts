@@ -10,7 +10,7 @@ export interface S3Answer {
   readonly body?: string;
 }
 
-/** What the server answers to its `count`-th request, from 1; undefined: as an empty store would. */
+/** The answer to the `count`-th request, from 1; undefined: as an empty store would. */
 export type S3Script = (request: IncomingMessage, count: number) => S3Answer | undefined;
 
 /**
@@ -44,7 +44,7 @@ export function s3Error(
   code: string,
   { headers = {}, fields = '' }: { headers?: Record<string, string>; fields?: string } = {},
 ): S3Answer {
-  const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message>${fields}</Error>`;
+  const body = `<Error><Code>${code}</Code><Message>m</Message>${fields}</Error>`;
   return { status, headers, body };
 }
 
