@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { CloudvolError } from '../../../src/base/errors.ts';
+import { openStore } from '../../../src/store/open-store.ts';
 import { S3Store } from '../../../src/store/s3.ts';
 import type { S3Target } from '../../../src/store/store-target.ts';
+import { Lab } from '../../model/lab.ts';
 import { hasAll, requires } from '../../support/requires.ts';
 import { startFaultProxy } from '../../support/servers/fault-proxy.ts';
 import { startOwnMetadata } from '../../support/servers/own-metadata.ts';
@@ -151,6 +153,31 @@ async function withEnvironment(
     Object.assign(process.env, before);
   }
 }
+
+rgw('an endpoint that dies in the middle of a backup hands over to the next', async (t) => {
+  const dying = { puts: 0, after: Number.POSITIVE_INFINITY };
+  const proxy = await startFaultProxy(server!.endpoint, ({ method }) => {
+    if (method === 'PUT') dying.puts++;
+    if (dying.puts < dying.after) return undefined;
+    // The request that it dies with has been done.
+    return dying.puts === dying.after && method === 'PUT' ? 'lost-answer' : 'reset';
+  });
+  t.teardown(() => proxy.stop());
+  const store = await openStore(target({ endpoints: [proxy.endpoint, server!.endpoint] }));
+  t.teardown(() => store.close());
+  const lab = await Lab.open({ disks: [store], packTargetBytes: 4 * 4096 });
+  lab.volume.write(0, randomBytes(40 * 4096));
+  dying.after = dying.puts + 5;
+  const full = await lab.backup();
+  t.true(dying.puts >= dying.after, 'it died on the way');
+  t.deepEqual(await lab.wrongBlocks(full), []);
+  lab.volume.write(8, randomBytes(4 * 4096));
+  const untilThen = proxy.count;
+  const incremental = await lab.backup();
+  t.is(incremental.manifest.parent?.cloudsnapId, full.manifest.cloudsnapId);
+  t.deepEqual(await lab.wrongBlocks(incremental), []);
+  t.is(proxy.count, untilThen, 'the endpoint that answers stays in use');
+});
 
 rgw('a quota that is used up is a full store: what is there can still be read', async (t) => {
   const user = ['--uid', 'limited', '--display-name', 'limited', '--max-buckets', '0'];
