@@ -2,7 +2,7 @@ import type { S3Server } from './server.ts';
 
 /**
  * The S3 server that `CLOUDVOL_TEST_S3` names (`http://ACCESS_KEY:SECRET_KEY@127.0.0.1:9000`), for
- * the contract on a store that tests do not start themselves; undefined: none. It gets many buckets.
+ * the contract on a store that tests do not start themselves; undefined: none. It gets buckets.
  */
 export function givenS3(): S3Server | undefined {
   const url = URL.parse(process.env['CLOUDVOL_TEST_S3'] ?? '');
