@@ -22,6 +22,7 @@ import type {
 } from './object-store.ts';
 import { readBody, wrongLength } from './read-body.ts';
 import { storeError, tooLarge } from './store-error.ts';
+import { ForeignAnswer } from './store-meaning.ts';
 import type { AzureTarget } from './store-target.ts';
 
 export interface OpenAzureOptions {
@@ -154,7 +155,7 @@ export class AzureStore implements ObjectStore {
   async #openContainer(create: boolean): Promise<void> {
     try {
       await this.#run('open container', undefined, undefined, async () => {
-        await this.#container.listBlobsFlat().byPage({ maxPageSize: 1 }).next();
+        await nextPage(this.#container.listBlobsFlat().byPage({ maxPageSize: 1 }));
       });
     } catch (error) {
       if (!create || !isMissingContainer(error)) throw error;
@@ -187,7 +188,7 @@ export class AzureStore implements ObjectStore {
       .byPage({ maxPageSize: pageSize });
     const action = prefix ? `list ${prefix}` : 'list all objects';
     for (;;) {
-      const page = await this.#run(action, signal, undefined, () => pages.next());
+      const page = await this.#run(action, signal, undefined, () => nextPage(pages));
       if (page.done) return;
       for (const { name, properties } of page.value.segment.blobItems) {
         yield infoOf(name, properties.contentLength ?? 0, properties.lastModified);
@@ -244,6 +245,15 @@ export class AzureStore implements ObjectStore {
         nowMs: this.#options.clock.nowMs(),
       });
     }
+  }
+}
+
+/** The SDK reads whatever is well-formed without looking. */
+async function nextPage<T>(pages: AsyncIterator<T>): Promise<IteratorResult<T>> {
+  try {
+    return await pages.next();
+  } catch (error) {
+    throw error instanceof TypeError ? new ForeignAnswer() : error;
   }
 }
 

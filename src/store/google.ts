@@ -9,6 +9,7 @@ import { mapLimited } from '../base/map-limited.ts';
 import { assertRange, resolveRange, type ByteRange } from './byte-range.ts';
 import { checkBucketName, readAccount, type GoogleAccount } from './google/account.ts';
 import { readJson, sendRequest, type HttpRequest } from './google/http-request.ts';
+import { INFO_FIELDS, LIST_FIELDS, readInfo, readPage } from './google/resources.ts';
 import { GoogleAnswer, translateError } from './google/translate-error.ts';
 import { checkKey, checkPrefix } from './key.ts';
 import { networkAgent } from './network-agent.ts';
@@ -31,13 +32,6 @@ export interface OpenGoogleOptions {
 /** Deletes under way at once: there is no request for several. */
 const CONCURRENT_DELETES = 8;
 const PAGE_SIZE = 1000;
-const INFO_FIELDS = 'name,size,updated';
-
-interface ObjectResource {
-  readonly name: string;
-  readonly size: string;
-  readonly updated?: string;
-}
 
 interface Call extends Partial<Pick<HttpRequest, 'method' | 'body' | 'signal'>> {
   readonly path: string;
@@ -102,7 +96,7 @@ export class GoogleStore implements ObjectStore {
         body,
         signal,
       });
-      return infoOf(answer as ObjectResource);
+      return readInfo(answer);
     });
   }
 
@@ -129,7 +123,7 @@ export class GoogleStore implements ObjectStore {
       try {
         const query = { fields: INFO_FIELDS };
         const call = { path: this.#objectPath(key), query, signal: options.signal };
-        return infoOf((await this.#json(call)) as ObjectResource);
+        return readInfo(await this.#json(call));
       } catch (error) {
         if (isMissingObject(error)) return undefined;
         throw error;
@@ -148,7 +142,7 @@ export class GoogleStore implements ObjectStore {
       const page = await this.#run(action, options.signal, undefined, () =>
         this.#listPage(prefix, this.#pageSize, pageToken, options.signal),
       );
-      for (const object of page.items ?? []) yield infoOf(object);
+      yield* page.infos;
       pageToken = page.nextPageToken;
     } while (pageToken);
   }
@@ -212,14 +206,11 @@ export class GoogleStore implements ObjectStore {
     const query = {
       prefix,
       maxResults: String(maxResults),
-      fields: `items(${INFO_FIELDS}),nextPageToken`,
+      fields: LIST_FIELDS,
       ...(pageToken ? { pageToken } : {}),
     };
     const path = `/storage/v1/b/${this.#bucket}/o`;
-    return (await this.#json({ path, query, signal })) as {
-      readonly items?: readonly ObjectResource[];
-      readonly nextPageToken?: string;
-    };
+    return readPage(await this.#json({ path, query, signal }));
   }
 
   async #getBody(key: string, range: ByteRange | undefined, signal: AbortSignal | undefined) {
@@ -283,13 +274,6 @@ export class GoogleStore implements ObjectStore {
 
 function isMissingObject(error: unknown): boolean {
   return error instanceof GoogleAnswer && error.status === 404 && !error.missesBucket;
-}
-
-function infoOf({ name, size, updated }: ObjectResource): ObjectInfo {
-  const modifiedMs = Date.parse(updated ?? '');
-  // What has no time counts as new, so that nothing is removed for its age.
-  const time = Number.isNaN(modifiedMs) ? Date.now() : modifiedMs;
-  return { key: name, sizeBytes: Number(size), modifiedMs: time };
 }
 
 /** How long the body will be, when it is what was asked for. */

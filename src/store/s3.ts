@@ -26,6 +26,7 @@ import { probeStore } from './s3/probe.ts';
 import { readObject } from './s3/read-object.ts';
 import { wholeSecond } from './s3/whole-second.ts';
 import { storeError, tooLarge } from './store-error.ts';
+import { ForeignAnswer } from './store-meaning.ts';
 import type { S3Target } from './store-target.ts';
 
 export interface S3StoreOptions {
@@ -98,9 +99,11 @@ export class S3Store implements ObjectStore {
       ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
     };
     const request = { action: `put ${key}`, key, signal, repeatable: !ifAbsent };
-    const output = await this.#connection.run(request, (client, sending) =>
-      client.send(new PutObjectCommand(input), sending),
-    );
+    const output = await this.#connection.run(request, async (client, sending) => {
+      const answer = await client.send(new PutObjectCommand(input), sending);
+      if (answer.ETag === undefined) throw new ForeignAnswer();
+      return answer;
+    });
     const modifiedMs = wholeSecond(new Date(headersOf(output)['date'] ?? ''));
     return { key, sizeBytes: body.length, modifiedMs };
   }

@@ -10,6 +10,16 @@ export interface StoreMeaning {
   readonly hint?: string;
 }
 
+/** Thrown for an answer that is a success and not in the store's words: somebody else gave it. */
+export class ForeignAnswer extends Error {}
+
+/** A login page of a proxy must not look like an empty listing, or like something stored. */
+export const FOREIGN: StoreMeaning = {
+  code: 'store/unavailable',
+  what: 'the answer is cut off, or not in the words of such a store',
+  hint: 'check the endpoint, and what stands between it and this host',
+};
+
 /** @param action what could not be done, and where: `put a/b in bucket x at https://…` */
 export function meaningError(
   { code, what, hint }: StoreMeaning,

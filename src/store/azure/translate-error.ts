@@ -6,7 +6,13 @@ import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
 import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
-import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
+import {
+  clockSkew,
+  FOREIGN,
+  ForeignAnswer,
+  meaningError,
+  type StoreMeaning,
+} from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -113,11 +119,14 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
   }
   const network = translateNetworkError(error, { action, endpoint: request.endpoint });
   if (network) return network;
-  const broken = ['PARSE_ERROR', 'REQUEST_SEND_ERROR'].includes((error as SdkError).code ?? '');
-  if (error.name !== 'RestError' || !broken) return error;
-  return storeError('store/unavailable', `cannot ${action}: the answer broke off`, {
-    hint: 'check the network to the store',
-  });
+  return isForeign(error) ? meaningError(FOREIGN, action, {}) : error;
+}
+
+/** As the SDK puts it when an answer breaks off, is no XML, or a success that it does not know. */
+function isForeign(error: SdkError): boolean {
+  if (error instanceof ForeignAnswer || error.statusCode !== undefined) return true;
+  const broken = ['PARSE_ERROR', 'REQUEST_SEND_ERROR'].includes(error.code ?? '');
+  return (error.name === 'RestError' && broken) || error.message.startsWith('Invalid state: ');
 }
 
 function translateAnswer(

@@ -42,10 +42,9 @@ export function readAccount(target: GoogleTarget): GoogleAccount {
     apiEndpoint: endpoint,
     useAuthWithCustomEndpoint: true,
     retryOptions: { autoRetry: false, maxRetries: 0 },
-    // Deprecated for keys of any type: this one is a service account's, and nothing else of it.
-    // oxlint-disable-next-line typescript/no-deprecated
-    ...(key ? { credentials: pick(key) } : {}),
   });
+  // The option for it prints a warning of keys of any type: this is a service account's.
+  if (key) authClient.jsonContent = pick(key);
   const named = key !== undefined || new URL(endpoint).hostname.endsWith('.googleapis.com');
   return {
     endpoint,

@@ -7,7 +7,7 @@ import { CloudvolError } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
 import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
-import { meaningError, type StoreMeaning } from '../store-meaning.ts';
+import { FOREIGN, ForeignAnswer, meaningError, type StoreMeaning } from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -94,6 +94,7 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
     const rest = restDetails(retryAfter, systemClock.nowMs());
     return meaningError(meaning, action, { status, reason, ...rest });
   }
+  if (error instanceof ForeignAnswer) return meaningError(FOREIGN, action, {});
   const network = translateNetworkError(error, { action, endpoint });
   if (network) return network;
   if (/default credentials|project Id/i.test(error.message)) {

@@ -36,13 +36,20 @@ export async function deleteBatch(
   keys: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
+  // Every key is named in the answer: silence would be what somebody else says, too.
+  const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: false };
   const action = `delete ${keys.length} objects`;
   const output = await connection.run({ action, signal }, (client, options) =>
     client.send(new DeleteObjectsCommand({ Bucket: connection.bucket, Delete }), options),
   );
   const refused = output.Errors?.find(({ Code }) => Code !== 'NoSuchKey');
-  if (!refused) return;
+  if (!refused) {
+    const answers = [...(output.Deleted ?? []), ...(output.Errors ?? [])];
+    const named = new Set(answers.map(({ Key }) => Key));
+    const unnamed = keys.filter((key) => !named.has(key));
+    await deleteObjects(connection, unnamed, { batch: 1, signal });
+    return;
+  }
   const { Key = '', Code = '' } = refused;
   const code = /Denied/.test(Code) ? 'store/denied' : 'store/unavailable';
   throw storeError(code, `cannot delete ${Key} in ${connection.location}: ${Code}`, {

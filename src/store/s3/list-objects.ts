@@ -2,6 +2,7 @@ import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/
 import { compareKeys } from '../key.ts';
 import type { ObjectInfo } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
+import { ForeignAnswer } from '../store-meaning.ts';
 import type { S3Connection } from './connection.ts';
 import { wholeSecond } from './whole-second.ts';
 
@@ -16,8 +17,8 @@ export async function* listObjects(
   let next: { ContinuationToken?: string; StartAfter?: string } = {};
   for (;;) {
     signal?.throwIfAborted();
-    const page = await connection.run({ action, signal }, (client, options) =>
-      client.send(
+    const page = await connection.run({ action, signal }, async (client, options) => {
+      const output = await client.send(
         new ListObjectsV2Command({
           Bucket: connection.bucket,
           Prefix: prefix,
@@ -27,8 +28,11 @@ export async function* listObjects(
           ...next,
         }),
         options,
-      ),
-    );
+      );
+      // The SDK finds an empty listing in whatever is well-formed.
+      if (output.IsTruncated === undefined) throw new ForeignAnswer();
+      return output;
+    });
     for (const info of infosOf(page)) {
       if (
         !info.key.startsWith(prefix) ||

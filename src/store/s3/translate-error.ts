@@ -6,7 +6,13 @@ import { CloudvolError, errnoOf } from '../../base/errors.ts';
 import { translateNetworkError } from '../network-error.ts';
 import { restDetails } from '../retry-after.ts';
 import { alreadyExists, notFound, storeError } from '../store-error.ts';
-import { clockSkew, meaningError, type StoreMeaning } from '../store-meaning.ts';
+import {
+  clockSkew,
+  FOREIGN,
+  ForeignAnswer,
+  meaningError,
+  type StoreMeaning,
+} from '../store-meaning.ts';
 
 export interface FailedRequest {
   /** `put a/b`. */
@@ -128,7 +134,12 @@ export function translateError(error: unknown, request: FailedRequest): unknown 
   if (error instanceof CloudvolError || !(error instanceof Error)) return error;
   const into = request.action.endsWith('bucket') ? '' : ' in bucket';
   const action = `${request.action}${into} ${request.bucket} at ${request.endpoint}`;
-  if (statusOf(error) !== undefined) return translateAnswer(error, request, action);
+  // The SDK fails on a success when it cannot read it.
+  const status = statusOf(error);
+  if (error instanceof ForeignAnswer || (status !== undefined && status < 300)) {
+    return meaningError(FOREIGN, action, {});
+  }
+  if (status !== undefined) return translateAnswer(error, request, action);
   const timedOut = error.name === 'TimeoutError' && errnoOf(error) === undefined;
   if (timedOut) {
     return storeError('store/unavailable', `cannot ${action}: it does not answer`, {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { systemClock } from '../../../src/base/clock.ts';
 import { AzureStore } from '../../../src/store/azure.ts';
@@ -91,6 +94,21 @@ test('nothing at the endpoint, and no such host, are a sentence each', async (t)
     code: 'store/unavailable',
     message: `cannot open container box at ${nowhere}: the host of ${nowhere} cannot be found`,
   });
+});
+
+test('an endpoint where something else answers is told, whatever it says', async (t) => {
+  let answer = '';
+  const other = createServer((_, response) => response.end(answer)).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close().closeAllConnections());
+  const { port } = other.address() as AddressInfo;
+  const endpoint = `http://127.0.0.1:${port}/account`;
+  const target = { provider: 'azure', bucket: 'box', endpoint, sasToken: 'sig=x' } as const;
+  const foreign = { code: 'store/unavailable', message: /not in the words of such a store$/ };
+  for (answer of ['<html><p>log in</p></html>', '<html>', '{}', '', '<?xml version="1.0"?><a/>']) {
+    const opening = AzureStore.open(target, { clock });
+    await t.throwsAsync(opening, foreign, answer);
+  }
 });
 
 test('what cannot be right is said before anybody is asked', async (t) => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { GoogleStore } from '../../../src/store/google.ts';
 import { startFakeGcs } from '../../support/servers/fake-gcs.ts';
@@ -24,6 +27,22 @@ test('nothing at the endpoint is one sentence', async (t) => {
     code: 'store/unavailable',
     message: `cannot open bucket box at ${endpoint}: nothing listens at ${endpoint}`,
   });
+});
+
+test('an endpoint where something else answers is told, whatever it says', async (t) => {
+  let answer = '';
+  const other = createServer((_, response) => response.end(answer)).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close().closeAllConnections());
+  const { port } = other.address() as AddressInfo;
+  const endpoint = `http://127.0.0.1:${port}`;
+  const target = { provider: 'google', bucket: 'box', endpoint } as const;
+  const foreign = { code: 'store/unavailable', message: /not in the words of such a store$/ };
+  const noItems = '{"kind":"storage#objects","items":1}';
+  for (answer of ['<html><p>log in</p></html>', '{}', '', '[]', noItems]) {
+    const opening = GoogleStore.open(target);
+    await t.throwsAsync(opening, foreign, answer);
+  }
 });
 
 test('what cannot be right is said before anybody is asked', async (t) => {

@@ -7,6 +7,7 @@ import { openStore } from '../../../src/store/open-store.ts';
 import { S3Store } from '../../../src/store/s3.ts';
 import { s3Error, startOwnS3, type S3Answer } from '../../support/servers/own-s3.ts';
 
+const FOREIGN = { code: 'store/unavailable', message: /not in the words of such a store$/ };
 const EU = { 'x-amz-bucket-region': 'eu-central-1' };
 
 /** How opening ends where every request has the same answer. */
@@ -63,6 +64,42 @@ test('an object in an archive is told from one that is not there', async (t) => 
   const store = await S3Store.open(target);
   const archived = { code: 'store/failed', message: /lies in an archive of the store$/ };
   await t.throwsAsync(store.get('a'), archived);
+  await store.close();
+});
+
+test('a listing that is not in S3’s words is an error, never an empty one', async (t) => {
+  let answer: S3Answer | undefined;
+  const target = await startOwnS3(t, ({ method }) => (method === 'GET' ? answer : undefined));
+  const store = await S3Store.open(target);
+  const list = () => store.list('')[Symbol.asyncIterator]().next();
+  const words = ['<html><p>log in</p></html>', '<html>', '{}', '', '<?xml version="1.0"?><a/>'];
+  for (const body of [...words, '<ListBucketResult><Contents><Key>a</Key><Size>1<']) {
+    answer = { status: 200, body };
+    await t.throwsAsync(list(), FOREIGN, body);
+  }
+  const body = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+  answer = { status: 200, body };
+  t.true((await list()).done);
+  await store.close();
+});
+
+test('what somebody else answers is not taken for stored or deleted', async (t) => {
+  const portal = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' };
+  let isThere = true;
+  const single: string[] = [];
+  const target = await startOwnS3(t, ({ method = '', url = '' }) => {
+    if (method === 'DELETE') single.push(url);
+    return isThere ? undefined : method === 'DELETE' ? s3Error(503, 'SlowDown') : portal;
+  });
+  const store = await S3Store.open(target);
+  isThere = false;
+  await t.throwsAsync(store.put('a', Buffer.from('x')), FOREIGN);
+  // A batch whose answer names nothing is deleted one by one.
+  await t.throwsAsync(store.delete(['a', 'b']), { code: 'store/unavailable' });
+  t.deepEqual(
+    single.slice(-2).map((url) => url.split('?')[0]),
+    ['/box/a', '/box/b'],
+  );
   await store.close();
 });
 

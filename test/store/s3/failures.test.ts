@@ -13,6 +13,7 @@ import type { S3Target } from '../../../src/store/store-target.ts';
 import { hasAll, requires } from '../../support/requires.ts';
 import { startFaultProxy, type ProxyPlan } from '../../support/servers/fault-proxy.ts';
 import { startRgw, type RgwServer } from '../../support/servers/rgw.ts';
+import { describeNetworkFaults } from '../network-faults.ts';
 
 const rgw = requires('radosgw');
 const BODY = Buffer.alloc(100_000, 'cloudvol');
@@ -64,6 +65,8 @@ async function openBehindProxy(t: ExecutionContext, plan: ProxyPlan, others: str
   });
   return store;
 }
+
+describeNetworkFaults(rgw, openBehindProxy);
 
 rgw('an unknown access key and a wrong secret key are told apart', async (t) => {
   const wrongKey = await refusal(t, bucket({ accessKey: 'NOBODY' }));
@@ -214,27 +217,6 @@ rgw('a body that breaks off is unavailable, a complete one of wrong length corru
   await t.throwsAsync(store.get('a', { range }), short);
   fault = undefined;
   t.is((await store.get('a', { range })).length, 50_000);
-});
-
-rgw('a storm of 503 is waited out by the retry layer', async (t) => {
-  let storm = 5;
-  const bare = await openBehindProxy(t, () => (storm-- > 0 ? 503 : undefined));
-  await t.throwsAsync(bare.put('a', BODY), { code: 'store/unavailable', message: /status 503/ });
-  const store = new RetryStore(bare, QUICK);
-  await store.put('a', BODY);
-  t.true(storm < 0);
-});
-
-rgw('a connection that hangs is cut by the deadline layer, and an abort ends it', async (t) => {
-  const bare = await openBehindProxy(t, () => 'hang');
-  const store = new DeadlineStore(bare, { clock: systemClock, requestLimitMs: 200 });
-  const hung = { code: 'store/unavailable', message: /did not answer within/ };
-  await t.throwsAsync(store.head('a'), hung);
-  const reason = new Error('stopped by the user');
-  const controller = new AbortController();
-  const get = bare.get('a', { signal: controller.signal });
-  setImmediate(() => controller.abort(reason));
-  t.is(await t.throwsAsync(get), reason);
 });
 
 rgw('a hanging endpoint is left at the next attempt', async (t) => {

@@ -92,7 +92,11 @@ function reply(
   }
   const half = body.subarray(0, body.length >> 1);
   const headers = { ...answer.headers };
-  if (fault === 'short') headers['content-length'] = `${half.length}`;
+  if (fault === 'short') {
+    // Both together are no HTTP.
+    delete headers['transfer-encoding'];
+    headers['content-length'] = `${half.length}`;
+  }
   if (fault === 'garble' && body.length > 0) body[body.length >> 1]! ^= 0xff;
   outgoing.writeHead(answer.statusCode ?? 500, headers);
   if (fault === 'short') outgoing.end(half);

@@ -11,6 +11,8 @@ export interface OwnGcs {
   stop(): Promise<void>;
 }
 
+const NO_OBJECTS = JSON.stringify({ kind: 'storage#objects' });
+
 /** What the server does with a request for an object's body, in place of Google. */
 export type AnswerBody = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -26,7 +28,7 @@ export async function startOwnGcs(answerBody: AnswerBody): Promise<OwnGcs> {
     );
     if (!signed) response.writeHead(401).end('{}');
     else if (request.url?.includes('alt=media')) answerBody(request, response);
-    else response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(NO_OBJECTS);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
