@@ -26,6 +26,8 @@ const LONG = [
   'test/cloudsnap/damage.test.ts',
   'test/cloudsnap/delete-cloudsnap.test.ts',
   'test/cloudsnap/round-trip.test.ts',
+  'test/cloudsnap/sweep-interrupted.test.ts',
+  'test/cloudsnap/sweep-simulation.test.ts',
   'test/cloudsnap/verify.test.ts',
   'test/daemon/agent-process.test.ts',
   'test/demo/tree.test.ts',

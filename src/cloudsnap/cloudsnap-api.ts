@@ -9,6 +9,7 @@ import type {
   Manifest,
 } from '../format/manifest.ts';
 import type { RepairPlan } from './repair/repair-plan.ts';
+import type { SweepReport, SweepRequest } from './sweep/sweep-report.ts';
 import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 
 // What users of a repository need to say, without knowing where the format is defined.
@@ -94,8 +95,15 @@ export interface CloudsnapRepository {
    * @throws `cloudsnap/has-dependants` with the list in its details.
    */
   mark(entry: CloudsnapEntry, options: OwnOptions, signal: AbortSignal): Promise<void>;
-  /** Removes the objects of everything that is marked in the volume, unless a host reads them. */
-  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes the objects of everything that is marked in the volume, unless a host reads them.
+   * @returns how many deletions are left unfinished: to be tried again.
+   */
+  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<number>;
+  /** Removes what an upload has stored that nobody goes on with: see discardUpload. */
+  discardUpload(snapName: string, signal: AbortSignal): Promise<void>;
+  /** See sweepRepository. */
+  sweep(request: SweepRequest, signal: AbortSignal): Promise<SweepReport>;
   /** See verifyCloudsnap. */
   verify(cloudsnapId: string, options: VerifyOptions, signal: AbortSignal): Promise<VerifyReport>;
 }

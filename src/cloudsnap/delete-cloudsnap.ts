@@ -1,6 +1,7 @@
 import type { CloudsnapEntry, OwnOptions } from './cloudsnap-api.ts';
 import { listDependants, refuseDependants, type DeleteOptions } from './dependants.ts';
 import { finishDeletions } from './finish-deletions.ts';
+import { hasLivePin, pinned } from './live-pins.ts';
 import { manifestKey, tombstoneKey } from './object-keys.ts';
 import { encodeTombstone } from './tombstone.ts';
 
@@ -16,7 +17,7 @@ import { encodeTombstone } from './tombstone.ts';
  *   tombstone           unless its number is the volume's highest: a number never comes back
  *
  * What an earlier deletion of the same volume left undone is finished on the way.
- * @throws CloudvolError `cloudsnap/has-dependants`
+ * @throws CloudvolError `cloudsnap/has-dependants`, `cloudsnap/in-use`
  */
 export async function deleteCloudsnap(
   options: DeleteOptions,
@@ -32,8 +33,8 @@ export async function deleteCloudsnap(
 }
 
 /**
- * Puts the tombstone, and nothing more.
- * @throws CloudvolError `cloudsnap/has-dependants`
+ * Puts the tombstone, and nothing more. A host that pins it after this look finds it gone.
+ * @throws CloudvolError `cloudsnap/has-dependants`, `cloudsnap/in-use`
  */
 export async function markDeleted(
   options: DeleteOptions,
@@ -50,6 +51,10 @@ export async function markDeleted(
     cloudsnapId,
     await listDependants(catalog, { clusterId, volumeId, sequence }, signal),
   );
+  const snapName = cloudsnapId.slice(cloudsnapId.indexOf('/') + 1);
+  if (await hasLivePin(store, { clusterId, snapName }, clock.nowMs(), signal)) {
+    throw pinned(cloudsnapId);
+  }
   const tombstone = tombstoneKey(manifestKey(clusterId, volumeId, sequence));
   const cipher = await ciphers.ofManifest(manifest, signal);
   const body = encodeTombstone(cloudsnapId, clock.nowMs(), cipher.sealing(tombstone));

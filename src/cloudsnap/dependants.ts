@@ -29,10 +29,20 @@ const READS_AT_ONCE = 16;
  */
 export async function listDependants(
   catalog: ManifestCatalog,
-  { clusterId, volumeId, sequence }: Pick<Slot, 'clusterId' | 'volumeId' | 'sequence'>,
+  place: Pick<Slot, 'clusterId' | 'volumeId' | 'sequence'>,
   signal?: AbortSignal,
 ): Promise<CloudsnapEntry[]> {
-  const all = await catalog.slots(clusterId, volumeId, signal);
+  const all = await catalog.slots(place.clusterId, place.volumeId, signal);
+  return await dependantsAmong(catalog, all, place.sequence, signal);
+}
+
+/** As `listDependants`, by a listing of the volume's slots that was just made. */
+export async function dependantsAmong(
+  catalog: ManifestCatalog,
+  all: readonly Slot[],
+  sequence: number,
+  signal?: AbortSignal,
+): Promise<CloudsnapEntry[]> {
   const slots = all.map((slot) =>
     slot.sequence === sequence ? { ...slot, tombstoned: false } : slot,
   );

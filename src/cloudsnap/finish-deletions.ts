@@ -1,7 +1,7 @@
-import { CloudvolError, messageOf } from '../base/errors.ts';
+import { CloudvolError, hasCode, messageOf } from '../base/errors.ts';
 import type { CloudsnapName } from '../format/cloudsnap-id.ts';
 import type { VolumePlace } from './cloudsnap-api.ts';
-import { listDependants, refuseDependants, type DeleteOptions } from './dependants.ts';
+import { dependantsAmong, refuseDependants, type DeleteOptions } from './dependants.ts';
 import { hasLivePin } from './live-pins.ts';
 import type { Slot } from './manifest-catalog.ts';
 import { isRootKey, openKey, rootKey, snapPrefix, tombstoneKey } from './object-keys.ts';
@@ -15,6 +15,7 @@ export interface FinishOptions {
 
 /**
  * Removes the objects of everything that is tombstoned in a volume.
+ * @returns how many deletions are left unfinished: to be tried again.
  * @throws what goes wrong with the one that is required; the others are tried again the next time.
  */
 export async function finishDeletions(
@@ -22,28 +23,31 @@ export async function finishDeletions(
   place: VolumePlace,
   { required }: FinishOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { catalog, ownership, log } = options;
   const generation = await ownership.ensure(place, signal);
   const slots = await catalog.slots(place.clusterId, place.volumeId, signal);
-  const highest = Math.max(...slots.map((slot) => slot.sequence));
+  let unfinished = 0;
   // The latest first: what is left when this is cut off are whole chains.
   const marked = slots.filter(({ tombstoned }) => tombstoned).toReversed();
   for (const slot of marked) {
     try {
       await ownership.renewIfDue(place, signal);
-      await finishDeletion(options, slot, { highest, generation, storeNowMs: 0 }, signal);
+      const outcome = await finishDeletion(options, slot, { generation, storeNowMs: 0 }, signal);
+      if (outcome === 'pinned') unfinished += 1;
     } catch (error) {
       if (slot.key === required) throw error;
       signal.throwIfAborted();
+      // One that was taken back is no deletion any more.
+      if (hasCode(error, 'cloudsnap/has-dependants')) continue;
+      unfinished += 1;
       log.warn('cloudsnap.deletion-unfinished', { key: slot.key, reason: messageOf(error) });
     }
   }
+  return unfinished;
 }
 
 export interface Finishing {
-  /** The volume's highest number: it stays taken. */
-  readonly highest: number;
   /** Under which the volume is owned. */
   readonly generation: number;
   /** By the store's clock, if something newer than the tombstone is known. */
@@ -55,13 +59,14 @@ export interface Finishing {
  * and before the tombstone stood; then the tombstone is withdrawn. A child that is published later
  * than this look finds the tombstone: see CloudsnapUpload. So once the root is gone, what names
  * this cloudsnap as its parent was never committed.
- * @returns `pinned` when a host still reads from it: nothing was removed.
+ * @returns `pinned` when a host still reads from it, or from one that needs it: nothing was
+ * removed.
  * @throws CloudvolError `cloudsnap/has-dependants` when the tombstone was withdrawn.
  */
 export async function finishDeletion(
   options: DeleteOptions,
   slot: Slot,
-  { highest, generation, storeNowMs }: Finishing,
+  { generation, storeNowMs }: Finishing,
   signal: AbortSignal,
 ): Promise<'finished' | 'pinned'> {
   const { store, catalog, ownership } = options;
@@ -82,15 +87,17 @@ export async function finishDeletion(
     // There may be others beside it, of attempts that were cut off.
     isWhole = keys.includes(rootKey(clusterId, snapName, manifest.root.object));
   }
-  const dependants = await listDependants(catalog, slot, signal);
+  const slots = await catalog.slots(clusterId, volumeId, signal);
+  const dependants = await dependantsAmong(catalog, slots, slot.sequence, signal);
   if (dependants.length > 0 && isWhole) {
     await store.delete([tombstoneKey(slot.key)], { signal });
     refuseDependants(cloudsnapId, dependants);
   }
   const nowMs = Math.max(storeNowMs, tombstone.info.modifiedMs);
-  if (await hasLivePin(store, { clusterId, snapName }, nowMs, signal)) return 'pinned';
+  if (await isPinned(options, { snapName, slot, slots, nowMs }, signal)) return 'pinned';
   await ownership.requireStill({ clusterId, volumeId }, generation, signal);
   const open = openKey(clusterId, snapName);
+  const highest = Math.max(...slots.map(({ sequence }) => sequence));
   const rounds = [
     roots,
     keys.filter((key) => !isRootKey(key) && key !== open),
@@ -103,6 +110,36 @@ export async function finishDeletion(
     if (round.length > 0) await store.delete(round, { signal });
   }
   return 'finished';
+}
+
+interface Pinning {
+  readonly snapName: string;
+  readonly slot: Slot;
+  readonly slots: readonly Slot[];
+  readonly nowMs: number;
+}
+
+/**
+ * By itself, or by a later one that is marked and not removed: that one may need it, and nobody
+ * sees it any more.
+ */
+async function isPinned(
+  options: DeleteOptions,
+  { snapName, slot, slots, nowMs }: Pinning,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { clusterId } = slot;
+  if (await hasLivePin(options.store, { clusterId, snapName }, nowMs, signal)) return true;
+  const later = slots.filter(
+    ({ sequence, tombstoned, manifest }) => sequence > slot.sequence && tombstoned && manifest,
+  );
+  for (const each of later) {
+    const tombstone = await readTombstone(options, each, signal);
+    if (!tombstone) continue;
+    const pin = { clusterId, snapName: tombstone.value.snapName };
+    if (await hasLivePin(options.store, pin, nowMs, signal)) return true;
+  }
+  return false;
 }
 
 /** @returns undefined when it is gone. */

@@ -1,3 +1,4 @@
+import { CloudvolError } from '../base/errors.ts';
 import type { ClusterId } from '../base/ids.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { pinsPrefix } from './object-keys.ts';
@@ -23,4 +24,11 @@ export async function hasLivePin(
     if (storeNowMs - modifiedMs < PIN_LIFE_MS) return true;
   }
   return false;
+}
+
+export function pinned(cloudsnapId: string): CloudvolError {
+  return new CloudvolError('cloudsnap/in-use', `a host still reads from ${cloudsnapId}`, {
+    hint: 'wait until the volume there is hydrated; a host that is gone counts no more in a week',
+    details: { cloudsnapId },
+  });
 }

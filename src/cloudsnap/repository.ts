@@ -35,6 +35,9 @@ import { planRepair } from './repair/plan-repair.ts';
 import type { RepairPlan } from './repair/repair-plan.ts';
 import { confirmDamage } from './verify/confirm-damage.ts';
 import { StoredObjects } from './verify/stored-objects.ts';
+import { discardUpload } from './sweep/discard-upload.ts';
+import type { SweepReport, SweepRequest } from './sweep/sweep-report.ts';
+import { sweepRepository } from './sweep/sweep-repository.ts';
 import { verifyCloudsnap } from './verify/verify-cloudsnap.ts';
 import type { VerifyOptions, VerifyReport } from './verify/verify-report.ts';
 import { withSignal } from './with-signal.ts';
@@ -226,7 +229,19 @@ class StoreRepository implements CloudsnapRepository {
     return markDeleted(this.#parts, entry, options, signal);
   }
 
-  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<void> {
+  sweep(request: SweepRequest, signal: AbortSignal): Promise<SweepReport> {
+    const isUploading = (snapName: string) => this.#uploads.has(snapName);
+    const alone = <T>(work: () => Promise<T>) => this.#deletions.run(work, signal);
+    const { clusterId } = this;
+    return sweepRepository({ ...this.#parts, clusterId, isUploading, alone }, request, signal);
+  }
+
+  discardUpload(snapName: string, signal: AbortSignal): Promise<void> {
+    const options = { ...this.#parts, clusterId: this.clusterId };
+    return this.#deletions.run(() => discardUpload(options, snapName, signal), signal);
+  }
+
+  finishDeletions(place: VolumePlace, signal: AbortSignal): Promise<number> {
     return this.#deletions.run(() => finishDeletions(this.#parts, place, {}, signal), signal);
   }
 

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { CloudvolError, hasCode } from '../base/errors.ts';
 import type { ObjectStore } from './object-store.ts';
+import { VALIDATE_PREFIX } from './trial-objects.ts';
 import { measureWrites } from './validate/measure-writes.ts';
 
 /**
@@ -29,8 +30,6 @@ export interface ValidateOptions {
   readonly signal: AbortSignal;
 }
 
-/** Below no repository's root. */
-const PROBE_PREFIX = '.cloudvol-validate/';
 const BODY_BYTES = 4096;
 const RANGE = { offset: 1000, length: 96 } as const;
 /** Stores refuse signatures that are 15 minutes off; long before that a clock is wrong. */
@@ -49,7 +48,7 @@ class StoreProbe {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
-  readonly #prefix = `${PROBE_PREFIX}${randomUUID()}/`;
+  readonly #prefix = `${VALIDATE_PREFIX}${randomUUID()}/`;
   readonly #key = `${this.#prefix}object`;
   readonly #body = randomBytes(BODY_BYTES);
   readonly #written: string[] = [];

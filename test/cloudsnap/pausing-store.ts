@@ -9,6 +9,7 @@ import type {
 export class PausingStore implements ObjectStore {
   readonly #next: ObjectStore;
   #left = Infinity;
+  #isMeant: (name: string) => boolean = () => true;
   #asleep = Promise.withResolvers<string>();
   #awake = Promise.withResolvers<void>();
 
@@ -23,9 +24,13 @@ export class PausingStore implements ObjectStore {
     return this.#next.capabilities;
   }
 
-  /** @returns what resolves with the name of the request once the host sleeps. */
-  pauseAt(nth: number): Promise<string> {
+  /**
+   * The nth of those that are meant.
+   * @returns what resolves with the name of the request once the host sleeps.
+   */
+  pauseAt(nth: number, isMeant: (name: string) => boolean = () => true): Promise<string> {
     this.#left = nth;
+    this.#isMeant = isMeant;
     this.#asleep = Promise.withResolvers();
     this.#awake = Promise.withResolvers();
     return this.#asleep.promise;
@@ -75,7 +80,7 @@ export class PausingStore implements ObjectStore {
   }
 
   async #step(name: string): Promise<void> {
-    if (--this.#left > 0) return;
+    if (!this.#isMeant(name) || --this.#left > 0) return;
     this.#left = Infinity;
     this.#asleep.resolve(name);
     await this.#awake.promise;

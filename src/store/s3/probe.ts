@@ -4,6 +4,7 @@ import { CloudvolError, hasCode } from '../../base/errors.ts';
 import type { StoreCapabilities } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
 import type { Attributes } from './attributes.ts';
+import { PROBE_PREFIX } from '../trial-objects.ts';
 import type { S3Connection } from './connection.ts';
 import { deleteBatch, deleteObjects } from './delete-objects.ts';
 
@@ -11,8 +12,6 @@ import { deleteBatch, deleteObjects } from './delete-objects.ts';
 const MAX_OBJECT_BYTES = 1 << 30;
 /** What one DeleteObjects takes. */
 const MAX_BATCH = 1000;
-/** Below no repository's root; what is here for longer than a moment is left of a killed probe. */
-const PROBE_PREFIX = '.cloudvol-probe/';
 /** Codes of a store, or of a proxy before it, that does not know what it is asked for. */
 const LACKING = ['store/unsupported', 'store/failed'];
 
