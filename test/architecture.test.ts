@@ -27,6 +27,7 @@ const LAYERS: readonly Layer[] = [
     remark: 'never each other',
     imports: { only: ['base', 'format', 'volume', 'cloudsnap', 'tasks'] },
   },
+  { names: ['catalog'], imports: { only: ['base', 'native.ts', 'volume'] } },
   { names: ['frontend'], imports: { only: ['base', 'native.ts', 'volume'] } },
   { names: ['daemon'], imports: { allBut: ['cli', 'demo'] } },
   { names: ['demo'], imports: { only: ['base', 'config', 'control'] } },

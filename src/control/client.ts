@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { CloudvolError, errnoOf, messageOf } from '../base/errors.ts';
 import { socketPathProblem } from '../config/socket-path.ts';
 import { fromErrorBody } from './error-body.ts';
-import { ROUTES, pathInputs, type Route, type RouteName } from './routes.ts';
+import { ROUTES, pathInputs, type CallName, type Route, type StreamName } from './routes.ts';
 import type { Api } from './schemas.ts';
+import { END_TRAILER, ERROR_TRAILER } from './stream-trailers.ts';
 
 // An import of node:http would run every lazy getter of it, WebSocket's among them: half of a
 // command's start.
@@ -34,19 +35,18 @@ export class ControlClient {
    * @throws CloudvolError the agent's own, or `agent/not-running`, `agent/denied`, `agent/timeout`,
    * `agent/connection-lost`, `agent/bad-answer`; the signal's reason when aborted
    */
-  async call<Name extends RouteName>(
+  async call<Name extends CallName>(
     name: Name,
     input: Api[Name]['input'],
     { signal, deadlineMs = ROUTES[name].deadlineMs }: CallOptions = {},
   ): Promise<Api[Name]['output']> {
     signal?.throwIfAborted();
-    const tooLong = socketPathProblem(this.socketPath);
-    if (tooLong) throw new CloudvolError('usage/bad-socket', tooLong, { hint: 'shorten it' });
     const deadline = AbortSignal.timeout(deadlineMs);
     const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
     try {
-      const { status, body } = await this.#exchange(ROUTES[name], input, either);
-      if (status === 200) return body as Api[Name]['output'];
+      const answer = await this.#ask(ROUTES[name], input, either);
+      const body = await readJson(answer, this.socketPath);
+      if (answer.statusCode === 200) return body as Api[Name]['output'];
       throw fromErrorBody(body) ?? badAnswer(this.socketPath);
     } catch (error) {
       if (error instanceof CloudvolError) throw error;
@@ -55,11 +55,41 @@ export class ControlClient {
     }
   }
 
-  #exchange(
-    route: Route,
-    input: object,
-    signal: AbortSignal,
-  ): Promise<{ status: number; body: unknown }> {
+  /**
+   * Asks for an answer that comes as it is made: there is no limit to how long it takes, only to
+   * how long it takes to begin.
+   * @throws as `call` does; an answer that does not say that it is complete is
+   * `agent/connection-lost`
+   */
+  async *stream<Name extends StreamName>(
+    name: Name,
+    input: Api[Name]['input'],
+    { signal, deadlineMs = ROUTES[name].deadlineMs }: CallOptions = {},
+  ): AsyncGenerator<Buffer, void, undefined> {
+    signal?.throwIfAborted();
+    const beginning = new AbortController();
+    const timer = setTimeout(() => beginning.abort(), deadlineMs);
+    const either = signal ? AbortSignal.any([signal, beginning.signal]) : beginning.signal;
+    try {
+      const answer = await this.#ask(ROUTES[name], input, either);
+      clearTimeout(timer);
+      if (answer.statusCode !== 200) {
+        throw fromErrorBody(await readJson(answer, this.socketPath)) ?? badAnswer(this.socketPath);
+      }
+      yield* answer as AsyncIterable<Buffer>;
+      requireComplete(answer);
+    } catch (error) {
+      if (error instanceof CloudvolError) throw error;
+      signal?.throwIfAborted();
+      throw this.#translate(error, beginning.signal.aborted ? deadlineMs : undefined);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #ask(route: Route, input: object, signal: AbortSignal): Promise<IncomingMessage> {
+    const tooLong = socketPathProblem(this.socketPath);
+    if (tooLong) throw new CloudvolError('usage/bad-socket', tooLong, { hint: 'shorten it' });
     const { path, rest } = placeInputs(route, input);
     const body = route.method === 'GET' ? undefined : JSON.stringify(rest);
     // Node sends no length with the body of a DELETE unless it is told.
@@ -77,14 +107,9 @@ export class ControlClient {
           signal,
           agent: false,
         },
-        (answer) => {
-          readJson(answer, this.socketPath).then(
-            (value) => resolve({ status: answer.statusCode ?? 0, body: value }),
-            reject,
-          );
-        },
+        resolve,
       );
-      outgoing.once('error', reject);
+      outgoing.on('error', reject);
       outgoing.end(body);
     });
   }
@@ -130,6 +155,23 @@ function placeInputs(route: Route, input: object): { path: string; rest: Record<
     delete rest[name];
   }
   return { path, rest };
+}
+
+/** @throws the error that the agent sent at the end, or one for an end that says nothing */
+function requireComplete({ trailers }: IncomingMessage): void {
+  if (trailers[END_TRAILER] === 'complete') return;
+  const error = trailers[ERROR_TRAILER];
+  const told = error === undefined ? undefined : fromErrorBody(parseTrailer(error));
+  throw told ?? new Error('the answer was cut off');
+}
+
+function parseTrailer(text: string): unknown {
+  try {
+    return JSON.parse(decodeURIComponent(text));
+  } catch {
+    // Whatever it is, it is no error of an agent.
+    return undefined;
+  }
 }
 
 async function readJson(answer: IncomingMessage, socketPath: string): Promise<unknown> {

@@ -10,8 +10,10 @@ export interface Route {
    * body.
    */
   readonly path: string;
-  /** How long a client waits for the answer. */
+  /** How long a client waits for the answer, or for the first of one that streams. */
   readonly deadlineMs: number;
+  /** The media type of an answer that comes as it is made; without it the answer is one JSON. */
+  readonly streams?: 'application/x-ndjson' | 'application/x-tar';
 }
 
 /** Calls that look at the agent's own memory and database. */
@@ -56,6 +58,14 @@ export const ROUTES = {
   deleteCloudsnap: del('/v1/cloudbackups/backup/:cloudsnap'),
   verifyCloudsnap: post('/v1/cloudbackups/verify', SLOW_MS),
   inspectVerification: get('/v1/cloudbackups/verify/:task'),
+  catalogCloudsnap: {
+    ...post('/v1/cloudbackups/catalog', SLOW_MS),
+    streams: 'application/x-ndjson',
+  },
+  extractCloudsnap: {
+    ...post('/v1/cloudbackups/extract', SLOW_MS),
+    streams: 'application/x-tar',
+  },
   listTasks: post('/v1/cloudbackups/status', QUICK_MS),
   inspectTask: get('/v1/cloudbackups/status/:task'),
   waitForTask: post('/v1/cloudbackups/wait', QUICK_MS),
@@ -67,6 +77,12 @@ export const ROUTES = {
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;
+/** Calls whose answers stream. */
+export type StreamName = {
+  [Name in RouteName]: (typeof ROUTES)[Name] extends { readonly streams: string } ? Name : never;
+}[RouteName];
+/** Calls whose answer is one JSON. */
+export type CallName = Exclude<RouteName, StreamName>;
 
 /** Longest wait that `waitForTask` grants in one call: well under its deadline. */
 export const MAX_WAIT_MS = 20_000;

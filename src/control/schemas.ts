@@ -5,6 +5,12 @@
 import { Type, type Static, type TObject, type TSchema } from 'typebox';
 
 import type { RouteName } from './routes.ts';
+import {
+  CATALOG_CALLS,
+  type catalogEnd,
+  type catalogHead,
+  type fileEntry,
+} from './schema/catalog-calls.ts';
 import { CLOUDSNAP_CALLS } from './schema/cloudsnap-calls.ts';
 import { CREDENTIAL_CALLS } from './schema/credential-calls.ts';
 import { SCHEDULE_CALLS, type scheduleView } from './schema/schedule-calls.ts';
@@ -40,6 +46,7 @@ export const CALLS = {
   ...VOLUME_CALLS,
   ...CREDENTIAL_CALLS,
   ...CLOUDSNAP_CALLS,
+  ...CATALOG_CALLS,
   ...TASK_CALLS,
   ...SCHEDULE_CALLS,
 } as const satisfies Record<RouteName, Call>;
@@ -57,3 +64,6 @@ export type CloudsnapView = Static<typeof cloudsnapView>;
 export type ScheduleView = Static<typeof scheduleView>;
 export type TaskView = Static<typeof taskView>;
 export type VerificationView = Static<typeof verificationView>;
+export type FileEntryView = Static<typeof fileEntry>;
+export type CatalogHead = Static<typeof catalogHead>;
+export type CatalogEnd = Static<typeof catalogEnd>;

@@ -8,8 +8,9 @@ import { translateHostError } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import { toErrorBody } from './error-body.ts';
 import { httpStatusOf } from './http-status.ts';
-import { ROUTES, pathInputs, type Route, type RouteName } from './routes.ts';
+import { ROUTES, pathInputs, type CallName, type Route, type RouteName } from './routes.ts';
 import { CALLS, type Api } from './schemas.ts';
+import { sendStream } from './send-stream.ts';
 
 /** Largest request: 64 labels of 4 KiB each and their JSON. */
 const MAX_BODY_BYTES = 1 << 20;
@@ -23,12 +24,17 @@ const MAX_PARAM_CHARACTERS = 8192;
 /** Read and write for the owner and the group: who may connect rules the agent. */
 const SOCKET_MODE = 0o660;
 
-/** `signal` is aborted when the caller hangs up: for calls that only wait or look. */
+/**
+ * `signal` is aborted when the caller hangs up: for calls that only wait or look. An answer that
+ * streams is what its handler yields; what it throws before that is answered like any error.
+ */
 export type Handlers = {
   readonly [Name in RouteName]: (
     input: Api[Name]['input'],
     signal: AbortSignal,
-  ) => Promise<Api[Name]['output']> | Api[Name]['output'];
+  ) => Name extends CallName
+    ? Promise<Api[Name]['output']> | Api[Name]['output']
+    : AsyncIterable<Uint8Array>;
 };
 
 export interface ServerOptions {
@@ -98,11 +104,11 @@ export function buildServer(handlers: Handlers, log: Log): FastifyInstance {
     );
     return reply.code(httpStatusOf(error.code)).send(toErrorBody(error));
   });
-  for (const name of Object.keys(ROUTES) as RouteName[]) addRoute(fastify, name, handlers);
+  for (const name of Object.keys(ROUTES) as RouteName[]) addRoute(fastify, name, handlers, log);
   return fastify;
 }
 
-function addRoute(fastify: FastifyInstance, name: RouteName, handlers: Handlers): void {
+function addRoute(fastify: FastifyInstance, name: RouteName, handlers: Handlers, log: Log): void {
   const route: Route = ROUTES[name];
   const { input } = CALLS[name];
   const inPath = pathInputs(route);
@@ -127,8 +133,14 @@ function addRoute(fastify: FastifyInstance, name: RouteName, handlers: Handlers)
     },
     handler: async (request, reply) => {
       const merged = { ...(request.body as object | undefined), ...(request.params as object) };
-      const answer = await handler(merged, hangUpSignal(reply));
-      return reply.type('application/json').send(JSON.stringify(answer));
+      const answer = handler(merged, hangUpSignal(reply));
+      if (route.streams !== undefined) {
+        const chunks = answer as AsyncIterable<Uint8Array>;
+        return sendStream(reply, route.streams, chunks, (thrown) =>
+          toldError(thrown, request, log),
+        );
+      }
+      return reply.type('application/json').send(JSON.stringify(await answer));
     },
   });
 }
@@ -155,12 +167,18 @@ function hangUpSignal(reply: FastifyReply): AbortSignal {
 }
 
 function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Log) {
+  const known = toldError(thrown, request, log);
+  return reply.code(httpStatusOf(known.code)).send(toErrorBody(known));
+}
+
+/** What the caller is to hear of an error; the log hears all. */
+function toldError(thrown: unknown, request: FastifyRequest, log: Log): CloudvolError {
   const error = translateHostError(thrown);
   const known = error instanceof CloudvolError ? error : (requestError(error) ?? internal(error));
   const fields = { call: `${request.method} ${request.url}`, error };
   if (known.code === 'agent/internal') log.error('call.failed', fields);
   else log.info('call.refused', fields);
-  return reply.code(httpStatusOf(known.code)).send(toErrorBody(known));
+  return known;
 }
 
 /** What Fastify throws about the request itself carries a status below 500. */

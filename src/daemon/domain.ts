@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { ClusterId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import type { FileCatalog } from '../catalog/file-catalog.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { StoreMetrics } from '../store/layers/metrics.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -119,6 +120,7 @@ export interface Domain {
     readonly config: AgentConfig;
     readonly openBacking: OpenBacking;
   }): Promise<ManagedVolumes>;
+  openCatalog(config: AgentConfig): Promise<Pick<FileCatalog, 'list' | 'pack' | 'close'>>;
   openStore(target: StoreTarget): Promise<OpenedStore>;
   /** @param passphrase of an encrypted repository */
   openRepository(

@@ -1,4 +1,5 @@
 import type { Handlers } from '../control/server.ts';
+import type { CatalogService } from './services/catalog-service.ts';
 import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
 import type { PassphraseService } from './services/passphrase-service.ts';
@@ -20,13 +21,14 @@ export interface Services {
   readonly schedules: ScheduleService;
   readonly tasks: TaskService;
   readonly verifications: VerifyService;
+  readonly catalogs: CatalogService;
 }
 
 /** Which service answers which call. */
 export function handlersOf(services: Services): Handlers {
   const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, schedules, tasks } =
     services;
-  const { verifications } = services;
+  const { verifications, catalogs } = services;
   return {
     inspectAgent,
     createVolume: volumes.createVolume,
@@ -52,6 +54,8 @@ export function handlersOf(services: Services): Handlers {
     deleteCloudsnap: cloudsnaps.deleteCloudsnap,
     verifyCloudsnap: verifications.verifyCloudsnap,
     inspectVerification: verifications.inspectVerification,
+    catalogCloudsnap: catalogs.catalogCloudsnap,
+    extractCloudsnap: catalogs.extractCloudsnap,
     listTasks: tasks.listTasks,
     inspectTask: tasks.inspectTask,
     waitForTask: tasks.waitForTask,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { runBackup } from '../backup/run-backup.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { FileCatalog } from '../catalog/file-catalog.ts';
 import { openRepository } from '../cloudsnap/repository.ts';
 import { chooseLiveDirectory } from '../config/live-directory.ts';
 import { FuseFrontend } from '../frontend/fuse.ts';
@@ -36,6 +37,21 @@ export function openDomain(clock: Clock, log: Log): Domain {
         bootId: readBootId(),
         maxSideBytes: await sideBytesOf(stateDir),
         openBacking,
+        clock,
+        log,
+      });
+    },
+    async openCatalog({ stateDir, runtimeDir, liveDir }) {
+      const directory = join(runtimeDir, 'catalog');
+      const live = await chooseLiveDirectory(liveDir, stateDir);
+      return FileCatalog.open({
+        places: { stateDir: join(stateDir, 'catalog'), liveDir: join(live, 'catalog') },
+        directory,
+        frontend: new FuseFrontend({ directory, log }),
+        native,
+        bootId: readBootId(),
+        // Nobody takes views of an image.
+        maxSideBytes: 0,
         clock,
         log,
       });

@@ -17,6 +17,7 @@ import { prepareDirectory } from './prepare-directory.ts';
 import { RepositoryPool } from './repository-pool.ts';
 import { SealedChangeJournal } from './sealed-change-journal.ts';
 import { SerialByKey } from './serial-by-key.ts';
+import { CatalogService } from './services/catalog-service.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
 import { PassphraseService } from './services/passphrase-service.ts';
@@ -94,7 +95,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const openBacking = backingOpener(options, database, repositories, recipes);
     const volumes = await domain.openVolumes({ config, openBacking });
     stack.defer(() => volumes.close());
-    await serve(options, { database, vault, repositories, recipes, volumes }, stack);
+    const catalog = await domain.openCatalog(config);
+    stack.defer(() => catalog.close());
+    await serve(options, { database, vault, repositories, recipes, volumes, catalog }, stack);
     log.info('agent.started', {
       pid: process.pid,
       socket: config.socketPath,
@@ -151,6 +154,7 @@ interface Opened {
   readonly repositories: Repositories;
   readonly recipes: Recipes;
   readonly volumes: ManagedVolumes;
+  readonly catalog: Awaited<ReturnType<Domain['openCatalog']>>;
 }
 
 async function serve(
@@ -185,7 +189,7 @@ async function serve(
 
 function buildServices(
   { config, clock, log }: AgentOptions,
-  { database, vault, repositories, recipes, volumes }: Opened,
+  { database, vault, repositories, recipes, volumes, catalog }: Opened,
   tasks: TaskRunner,
   stopping: AbortSignal,
 ): Services {
@@ -231,6 +235,7 @@ function buildServices(
     schedules: new ScheduleService({ ...shared, table: schedules, cloudsnaps }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),
     verifications: new VerifyService({ ...shared, damage, reports }),
+    catalogs: new CatalogService({ credentials, repositories, recipes, catalog, stopping }),
   };
 }
 

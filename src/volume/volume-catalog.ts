@@ -3,34 +3,22 @@ import { join } from 'node:path';
 import { CloudvolError, errnoOf } from '../base/errors.ts';
 import { geometryOf } from '../base/geometry.ts';
 import { translateHostError } from '../base/host-error.ts';
-import { isVolumeId, newVolumeId } from '../base/ids.ts';
-import {
-  corruptVolumeState,
-  type BackingRecord,
-  type VolumeState,
-} from '../format/volume-state.ts';
+import { isVolumeId } from '../base/ids.ts';
+import { corruptVolumeState, type BackingRecord } from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
+import { initialVolumeState, type NewVolume } from './initial-volume-state.ts';
 import { lastLifeOf } from './last-life.ts';
 import type { LocalDiskDeps } from './local-disk.ts';
 import type { AttachmentsDeps } from './volume-attachments.ts';
 import { DELETED_SUFFIX, VolumeDirectory } from './volume-directory.ts';
 import { VolumeStateFile } from './volume-state-file.ts';
 import { Volume } from './volume.ts';
-import type { FileSystem } from './volume-api.ts';
 
 export interface VolumeCatalogDeps extends LocalDiskDeps, AttachmentsDeps {
   /** `<state>/volumes` is made in it. */
   readonly stateDir: string;
   /** On tmpfs; see chooseLiveDirectory. */
   readonly liveDir: string;
-}
-
-export interface NewVolume {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly blockBytes: number;
-  readonly fileSystem: FileSystem;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The volumes of one agent. Callers serialise changes of one volume; names are unique. */
@@ -205,7 +193,7 @@ export class VolumeCatalog {
     geometryOf(wanted.sizeBytes, wanted.blockBytes);
     this.#requireFreeName(wanted.name);
     this.#namesInTheMaking.add(wanted.name);
-    const state = initialState(wanted, backing, this.#deps.clock.nowMs());
+    const state = initialVolumeState(wanted, backing, this.#deps.clock.nowMs());
     const directory = this.#directoryOf(state.id);
     let volume: Volume | undefined;
     try {
@@ -243,30 +231,4 @@ export class VolumeCatalog {
       hint: 'choose another name, or delete that volume first',
     });
   }
-}
-
-function initialState(
-  wanted: NewVolume,
-  backing: BackingRecord | null,
-  createdMs: number,
-): VolumeState {
-  return {
-    id: newVolumeId(),
-    name: wanted.name,
-    sizeBytes: wanted.sizeBytes,
-    blockBytes: wanted.blockBytes,
-    fileSystem: wanted.fileSystem,
-    labels: wanted.labels,
-    createdMs,
-    phase: 'creating',
-    inUse: false,
-    session: '',
-    bootId: '',
-    epoch: 0,
-    bitsLostBefore: 0,
-    chains: [],
-    pendingCommits: [],
-    backing,
-    attachment: null,
-  };
 }

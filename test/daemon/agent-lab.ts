@@ -10,7 +10,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { parseAgentConfig } from '../../src/config/agent-config.ts';
 import { ControlClient } from '../../src/control/client.ts';
-import type { RouteName } from '../../src/control/routes.ts';
+import type { CallName } from '../../src/control/routes.ts';
 import { CALLS, type Api } from '../../src/control/schemas.ts';
 import { startAgent, type Agent } from '../../src/daemon/start-agent.ts';
 import { FakeDomain } from './fake-domain.ts';
@@ -42,7 +42,7 @@ export class AgentLab {
     this.#agent = undefined;
   }
 
-  async call<Name extends RouteName>(
+  async call<Name extends CallName>(
     name: Name,
     input: Api[Name]['input'],
   ): Promise<Api[Name]['output']> {

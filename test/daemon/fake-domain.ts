@@ -51,6 +51,11 @@ export class FakeDomain implements Domain {
     };
   }
 
+  async openCatalog(): ReturnType<Domain['openCatalog']> {
+    const nothing = async function* (): AsyncGenerator<never> {};
+    return { list: nothing, pack: nothing, close: async () => {} };
+  }
+
   async openStore() {
     const metrics = new MetricsStore(new MemoryStore({ clock: systemClock }));
     return Object.assign(metrics, { metrics: () => metrics.snapshot() });

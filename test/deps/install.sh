@@ -12,6 +12,7 @@ losetup=util-linux
 mount=mount
 qemu-img=qemu-utils
 cmp=diffutils
+setfattr=attr
 g++=g++
 make=make
 openssl=openssl

@@ -17,6 +17,7 @@ const NEEDS = {
   'mkfs.xfs': () => tool('mkfs.xfs'),
   e2fsck: () => tool('e2fsck'),
   losetup: () => tool('losetup'),
+  setfattr: () => tool('setfattr'),
   'qemu-img': () => tool('qemu-img'),
   radosgw: () => tool('radosgw') ?? tool('ceph-mon') ?? tool('ceph-osd'),
   swift: () =>

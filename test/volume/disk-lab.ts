@@ -9,11 +9,8 @@ import type { BackingRecord } from '../../src/format/volume-state.ts';
 import { loadNative } from '../../src/native.ts';
 import type { BackingSource, FetchedRun, FetchOptions } from '../../src/volume/backing-source.ts';
 import type { Frontend } from '../../src/volume/frontend.ts';
-import {
-  VolumeCatalog,
-  type NewVolume,
-  type VolumeCatalogDeps,
-} from '../../src/volume/volume-catalog.ts';
+import type { NewVolume } from '../../src/volume/initial-volume-state.ts';
+import { VolumeCatalog, type VolumeCatalogDeps } from '../../src/volume/volume-catalog.ts';
 import type { Volume } from '../../src/volume/volume.ts';
 
 /** For volumes that are used through their own door only. */

@@ -45,6 +45,18 @@ export const CLOUDSNAP_GROUP: CommandGroup = {
       load: () => import('../commands/cloudsnap/stop.ts'),
     },
     {
+      name: 'catalog',
+      alias: ['t'],
+      summary: 'Display catalog for the backup in cloud',
+      load: () => import('../commands/cloudsnap/catalog.ts'),
+    },
+    {
+      name: 'extract',
+      alias: ['x'],
+      summary: 'Fetch files and folders out of a cloudsnap, without restoring it',
+      load: () => import('../commands/cloudsnap/extract.ts'),
+    },
+    {
       name: 'delete',
       alias: ['d'],
       summary: 'Delete a cloudsnap from the objectstore. This is not reversible.',
