@@ -56,6 +56,7 @@ export const ROUTES = {
   restore: post('/v1/cloudbackups/restore', SLOW_MS),
   listCloudsnaps: post('/v1/cloudbackups/enumeratewithfilters', SLOW_MS),
   deleteCloudsnap: del('/v1/cloudbackups/backup/:cloudsnap'),
+  pruneCloudsnaps: post('/v1/cloudbackups/prune', SLOW_MS),
   verifyCloudsnap: post('/v1/cloudbackups/verify', SLOW_MS),
   inspectVerification: get('/v1/cloudbackups/verify/:task'),
   catalogCloudsnap: {

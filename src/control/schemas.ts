@@ -13,6 +13,7 @@ import {
 } from './schema/catalog-calls.ts';
 import { CLOUDSNAP_CALLS } from './schema/cloudsnap-calls.ts';
 import { CREDENTIAL_CALLS } from './schema/credential-calls.ts';
+import { RETENTION_CALLS } from './schema/retention-calls.ts';
 import { SCHEDULE_CALLS, type scheduleView } from './schema/schedule-calls.ts';
 import { closed, nothing, time } from './schema/shapes.ts';
 import { TASK_CALLS } from './schema/task-calls.ts';
@@ -47,6 +48,7 @@ export const CALLS = {
   ...CREDENTIAL_CALLS,
   ...CLOUDSNAP_CALLS,
   ...CATALOG_CALLS,
+  ...RETENTION_CALLS,
   ...TASK_CALLS,
   ...SCHEDULE_CALLS,
 } as const satisfies Record<RouteName, Call>;

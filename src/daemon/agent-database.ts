@@ -1,6 +1,11 @@
 import { chmodSync } from 'node:fs';
 
-import { SCHEDULE_TABLE_SQL, ScheduleTable } from '../backup/schedule/schedule-table.ts';
+import { ScheduleCloudsnaps } from '../backup/schedule/schedule-cloudsnaps.ts';
+import {
+  SCHEDULE_RETENTION_SQL,
+  SCHEDULE_TABLE_SQL,
+  ScheduleTable,
+} from '../backup/schedule/schedule-table.ts';
 import type { Clock } from '../base/clock.ts';
 import { newClusterId, newCredentialId, type ClusterId } from '../base/ids.ts';
 import { Sqlite } from '../base/sqlite.ts';
@@ -26,6 +31,7 @@ const MIGRATIONS = [
   SCHEDULE_TABLE_SQL,
   DAMAGE_TABLE_SQL,
   REPORT_TABLE_SQL,
+  SCHEDULE_RETENTION_SQL,
 ];
 
 /** Readable by the agent's user only, whoever may enter its directory. */
@@ -41,6 +47,7 @@ export interface AgentDatabase {
   readonly secrets: EmbeddedSecretStore;
   readonly tasks: TaskTable;
   readonly schedules: ScheduleTable;
+  readonly scheduleCloudsnaps: ScheduleCloudsnaps;
   readonly damage: DamageRegister;
   readonly reports: ReportTable;
   close(): void;
@@ -69,7 +76,17 @@ export function openAgentDatabase(
     const damage = new DamageRegister(database, clock);
     const reports = new ReportTable(database);
     const [tasks, schedules] = [new TaskTable(database), new ScheduleTable(database)];
-    return { clusterId, credentials, secrets, tasks, schedules, damage, reports, close };
+    return {
+      clusterId,
+      credentials,
+      secrets,
+      tasks,
+      schedules,
+      scheduleCloudsnaps: new ScheduleCloudsnaps(database),
+      damage,
+      reports,
+      close,
+    };
   } catch (error) {
     database.close();
     throw error;

@@ -4,6 +4,7 @@ import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
 import type { PassphraseService } from './services/passphrase-service.ts';
 import type { RestoreService } from './services/restore-service.ts';
+import type { RetentionService } from './services/retention-service.ts';
 import type { ScheduleService } from './services/schedule-service.ts';
 import type { SecretsService } from './services/secrets-service.ts';
 import type { TaskService } from './services/task-service.ts';
@@ -18,6 +19,7 @@ export interface Services {
   readonly secrets: SecretsService;
   readonly cloudsnaps: CloudsnapService;
   readonly restores: RestoreService;
+  readonly retention: RetentionService;
   readonly schedules: ScheduleService;
   readonly tasks: TaskService;
   readonly verifications: VerifyService;
@@ -28,7 +30,7 @@ export interface Services {
 export function handlersOf(services: Services): Handlers {
   const { inspectAgent, volumes, credentials, secrets, cloudsnaps, restores, schedules, tasks } =
     services;
-  const { verifications, catalogs } = services;
+  const { verifications, catalogs, retention } = services;
   return {
     inspectAgent,
     createVolume: volumes.createVolume,
@@ -52,6 +54,7 @@ export function handlersOf(services: Services): Handlers {
     restore: restores.restore,
     listCloudsnaps: cloudsnaps.listCloudsnaps,
     deleteCloudsnap: cloudsnaps.deleteCloudsnap,
+    pruneCloudsnaps: retention.pruneCloudsnaps,
     verifyCloudsnap: verifications.verifyCloudsnap,
     inspectVerification: verifications.inspectVerification,
     catalogCloudsnap: catalogs.catalogCloudsnap,

@@ -16,12 +16,15 @@ import { handlersOf, type Services } from './handlers.ts';
 import { prepareDirectory } from './prepare-directory.ts';
 import { RepositoryPool } from './repository-pool.ts';
 import { SealedChangeJournal } from './sealed-change-journal.ts';
+import { RetentionPlanner } from './retention/retention-planner.ts';
+import { ScheduledRetention } from './retention/scheduled-retention.ts';
 import { SerialByKey } from './serial-by-key.ts';
 import { CatalogService } from './services/catalog-service.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
 import { PassphraseService } from './services/passphrase-service.ts';
 import { RestoreService } from './services/restore-service.ts';
+import { RetentionService } from './services/retention-service.ts';
 import { ScheduleService } from './services/schedule-service.ts';
 import { SecretsService } from './services/secrets-service.ts';
 import { TaskService } from './services/task-service.ts';
@@ -195,12 +198,15 @@ function buildServices(
 ): Services {
   const node = hostname();
   const { credentials, clusterId, schedules, damage, reports } = database;
+  const { scheduleCloudsnaps: made } = database;
   const started = new Date(clock.nowMs()).toISOString();
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };
   const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
   const serial = new SerialByKey();
   const cloudsnaps = new CloudsnapService({ ...shared, damage });
+  const planner = new RetentionPlanner({ volumes, damage, clock });
+  const retention = new RetentionService({ ...shared, cloudsnaps, planner });
   return {
     inspectAgent: () => ({
       version: packageVersion(),
@@ -232,7 +238,14 @@ function buildServices(
     secrets: new SecretsService({ secrets: database.secrets, repositories, log }),
     cloudsnaps,
     restores: new RestoreService({ ...shared, serial }),
-    schedules: new ScheduleService({ ...shared, table: schedules, cloudsnaps }),
+    retention,
+    schedules: new ScheduleService({
+      ...shared,
+      table: schedules,
+      cloudsnaps,
+      made,
+      retention: new ScheduledRetention({ ...shared, table: schedules, made, planner, retention }),
+    }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),
     verifications: new VerifyService({ ...shared, damage, reports }),
     catalogs: new CatalogService({ credentials, repositories, recipes, catalog, stopping }),

@@ -12,7 +12,7 @@ export const TASK_STATES = [
   'Done',
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
-export const TASK_KINDS = ['Backup', 'Restore', 'Hydrate', 'Delete', 'Verify'] as const;
+export const TASK_KINDS = ['Backup', 'Restore', 'Hydrate', 'Delete', 'Verify', 'Prune'] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];
 
 /** One asynchronous piece of work, as stored and shown. Finished ones are the history. */

@@ -32,7 +32,7 @@ export const MAX_QUEUED = 1000;
 /**
  * Tasks at work at once. Each holds buffers of some tens of MiB; two cores are busy with two
  * backups already. Deletes cost requests only. Hydrations yield to everything else by the priority
- * of their requests. Nobody waits for a verification.
+ * of their requests. Nobody waits for a verification. A prune waits for its deletes.
  */
 const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = {
   Backup: 4,
@@ -40,6 +40,7 @@ const MAX_ACTIVE: Readonly<Record<TaskKind, number>> = {
   Hydrate: 8,
   Delete: 4,
   Verify: 1,
+  Prune: 4,
 };
 
 /** A task that notes in a loop must not grow the database; the first notes tell the cause. */
@@ -203,6 +204,7 @@ export class TaskRunner {
       Hydrate: 0,
       Delete: 0,
       Verify: 0,
+      Prune: 0,
     };
     for (const { record, lane } of this.#entries.values()) {
       if (record.state !== 'Active') continue;

@@ -13,9 +13,11 @@ function scheduleView(change: Partial<ScheduleView> = {}): ScheduleView {
     rules: [{ kind: 'Daily', at: '02:00' }],
     max: 7,
     full: false,
+    retention: {},
     created: '2026-11-27T15:00:00.000Z',
     nextRun: '2026-11-28T02:00:00.000Z',
     lastRun: null,
+    lastRetention: null,
     ...change,
   };
 }
@@ -29,11 +31,14 @@ test('every flag of a new schedule travels, in its long and short form', async (
     },
   });
   const long = ['--periodic', '60', '--daily', '02:00', '--weekly', 'sun@03:00', '--monthly'];
-  const rest = ['1@04:00', '--max', '14', '--full', '--cred-id', 'mine'];
+  const keep = ['--retention', '30', '--keep-daily', '7', '--keep-weekly', '4'];
+  const more = ['--keep-monthly', '12', '--keep-yearly', '2'];
+  const rest = ['1@04:00', '--max', '14', '--full', '--cred-id', 'mine', ...keep, ...more];
   const first = await lab.run('cloudsnap', 'schedules', 'create', 'NewVol', ...long, ...rest);
   t.like(first, { code: 0, stdout: 'Cloudsnap schedule created successfully\n' });
   const short = ['-p', '60', '-d', '02:00', '-w', 'sun@03:00', '-m', '1@04:00', '-x', '14'];
-  await lab.run('cs', 'sched', 'create', 'NewVol', ...short, '-f', '--cr', 'mine');
+  const others = ['-r', '30', ...keep.slice(2), ...more];
+  await lab.run('cs', 'sched', 'create', 'NewVol', ...short, '-f', '--cr', 'mine', ...others);
   const input = {
     volume: 'NewVol',
     rules: [
@@ -45,6 +50,7 @@ test('every flag of a new schedule travels, in its long and short form', async (
     full: true,
     credential: 'mine',
     max: 14,
+    retention: { withinDays: 30, daily: 7, weekly: 4, monthly: 12, yearly: 2 },
   };
   t.deepEqual(inputs, [input, input]);
 });
@@ -71,7 +77,14 @@ test('schedules list has the columns of the original, the next run and the last'
     { kind: 'Periodic', at: '30' },
     { kind: 'Weekly', at: 'sunday@03:00' },
   ] as const;
-  const views = [scheduleView(), scheduleView({ rules: [...rules], max: 3, full: true, lastRun })];
+  const retention = { monthly: 12, withinDays: 30, daily: 7 };
+  const lastRetention = { ended: lastRun.started, removed: 1, failure: 'no answer' };
+  const changed = { rules: [...rules], max: 3, full: true };
+  const views = [
+    scheduleView({ retention: null }),
+    scheduleView({ ...changed, lastRun, retention }),
+    scheduleView({ lastRun: { ...lastRun, taskId: 't', failure: null }, lastRetention }),
+  ];
   const lab = await openCliLab(t, { listSchedules: () => views });
   const { stdout } = await lab.run('cs', 'schedules', 'list');
   const [head = '', ...rows] = stdout.trimEnd().split('\n');
@@ -81,6 +94,7 @@ test('schedules list has the columns of the original, the next run and the last'
     'MAX-BACKUPS',
     'FULL',
     'SCHEDULE(UTC)',
+    'RETENTION',
     'NEXT-RUN',
     'LAST-RUN',
   ]);
@@ -88,15 +102,26 @@ test('schedules list has the columns of the original, the next run and the last'
   t.deepEqual(
     rows.map((row) => row.split(/ {2,}/)),
     [
-      [UUID, '56706279008755778', '7', 'false', 'daily 02:00', next, 'never'],
+      [UUID, '56706279008755778', '7', 'false', 'daily 02:00', 'all', next, 'never'],
       [
         UUID,
         '56706279008755778',
         '3',
         'true',
         'periodic 30m, weekly sunday@03:00',
+        'last 3, 30 days, daily 7, monthly 12',
         next,
         'Fri, 27 Nov 2026 02:00:01 UTC: not started: there is no room',
+      ],
+      [
+        UUID,
+        '56706279008755778',
+        '7',
+        'false',
+        'daily 02:00',
+        'last 7',
+        next,
+        'Fri, 27 Nov 2026 02:00:01 UTC: retention failed: no answer',
       ],
     ],
   );
@@ -118,7 +143,18 @@ test('update sends only what was given; delete says that it did', async (t) => {
   });
   const updated = await lab.run('cs', 'sched', 'update', '-i', UUID, '--max', '5');
   t.is(updated.stdout, 'Cloudsnap schedule updated successfully\n');
+  for (const keep of [['--keep-all'], ['--retention', '0', '--keep-daily', '3']]) {
+    await lab.run('cs', 'sched', 'update', '-i', UUID, ...keep);
+  }
+  const both = await lab.run('cs', 'sched', 'update', '-i', UUID, '--keep-all', '-r', '3');
+  t.is(both.code, 2);
+  t.regex(both.stderr, /--keep-all leaves nothing/);
   const deleted = await lab.run('cs', 'sched', 'delete', '--uuid', UUID);
   t.is(deleted.stdout, 'Cloudsnap schedule deleted successfully\n');
-  t.deepEqual(inputs, [{ schedule: UUID, max: 5 }, { schedule: UUID }]);
+  t.deepEqual(inputs, [
+    { schedule: UUID, max: 5 },
+    { schedule: UUID, retention: null },
+    { schedule: UUID, retention: { withinDays: 0, daily: 3 } },
+    { schedule: UUID },
+  ]);
 });

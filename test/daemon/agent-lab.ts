@@ -6,8 +6,8 @@ import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { ExecutionContext } from 'ava';
 
-import { systemClock } from '../../src/base/clock.ts';
-import { silentLog } from '../../src/base/log.ts';
+import { systemClock, type Clock } from '../../src/base/clock.ts';
+import { createLog } from '../../src/base/log.ts';
 import { parseAgentConfig } from '../../src/config/agent-config.ts';
 import { ControlClient } from '../../src/control/client.ts';
 import type { CallName } from '../../src/control/routes.ts';
@@ -18,11 +18,18 @@ import { FakeDomain } from './fake-domain.ts';
 const GIB = 2 ** 30;
 
 /** An agent over a fake domain, and a caller that holds every answer against its schema. */
-export class AgentLab {
+export class AgentLab<Domain extends FakeDomain = FakeDomain> {
   readonly directory = mkdtempSync(join(tmpdir(), 'cloudvol-agent-'));
-  readonly domain = new FakeDomain();
+  readonly domain: Domain;
+  readonly clock: Clock;
+  readonly log: string[] = [];
   readonly #ajv = addFormats.default(new Ajv({ strict: false }));
   #agent: Agent | undefined;
+
+  constructor(domain: Domain, clock: Clock) {
+    this.domain = domain;
+    this.clock = clock;
+  }
 
   get config() {
     const { directory } = this;
@@ -33,8 +40,9 @@ export class AgentLab {
   }
 
   async start(): Promise<void> {
-    const { config, domain } = this;
-    this.#agent = await startAgent({ config, domain, clock: systemClock, log: silentLog });
+    const { config, domain, clock } = this;
+    const log = createLog((line) => this.log.push(line));
+    this.#agent = await startAgent({ config, domain, clock, log });
   }
 
   async stop(): Promise<void> {
@@ -62,8 +70,17 @@ export class AgentLab {
   }
 }
 
-export async function openLab(t: ExecutionContext): Promise<AgentLab> {
-  const lab = new AgentLab();
+export function openLab(t: ExecutionContext): Promise<AgentLab> {
+  return openLabOf(t, new FakeDomain());
+}
+
+/** The same over a domain of the test's own. */
+export async function openLabOf<Domain extends FakeDomain>(
+  t: ExecutionContext,
+  domain: Domain,
+  clock: Clock = systemClock,
+): Promise<AgentLab<Domain>> {
+  const lab = new AgentLab(domain, clock);
   t.teardown(async () => {
     await lab.stop();
     rmSync(lab.directory, { recursive: true, force: true });

@@ -141,6 +141,7 @@ export class FakeVolume {
   status = 'detached';
   backing: VolumeBacking | null;
   backingSource: BackingSource | undefined;
+  journalPath: string | undefined;
 
   constructor(
     { name, sizeBytes, blockBytes, fileSystem, labels }: NewVolume,
@@ -166,6 +167,9 @@ export class FakeVolume {
   }
   async unmount() {
     this.status = 'detached';
+  }
+  uploadJournalPath() {
+    return this.journalPath;
   }
   inspect() {
     const { blockCount } = this.geometry;

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { CloudvolError } from '../../base/errors.ts';
 import type { Sqlite, SqlRow } from '../../base/sqlite.ts';
-import type { Schedule, ScheduleId, SchedulePlan, ScheduleRun } from './schedule.ts';
+import type {
+  RetentionRun,
+  Schedule,
+  ScheduleId,
+  SchedulePlan,
+  ScheduleRetention,
+  ScheduleRun,
+} from './schedule.ts';
 import type { ScheduleRule } from './schedule-rule.ts';
 
 /** A migration of the agent's database. */
@@ -18,6 +25,20 @@ export const SCHEDULE_TABLE_SQL = `
     handled_ms INTEGER NOT NULL,
     last_run TEXT
   ) STRICT;
+`;
+
+/**
+ * A later one. Schedules from before keep what they made until their user says otherwise: they were
+ * not told that it would be removed. What a schedule has made is forgotten with it.
+ */
+export const SCHEDULE_RETENTION_SQL = `
+  ALTER TABLE schedule ADD COLUMN retention TEXT;
+  ALTER TABLE schedule ADD COLUMN last_retention TEXT;
+  CREATE TABLE schedule_cloudsnap (
+    cloudsnap_id TEXT PRIMARY KEY,
+    schedule_id TEXT NOT NULL REFERENCES schedule (id) ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX schedule_cloudsnap_by_schedule ON schedule_cloudsnap (schedule_id);
 `;
 
 /** The schedules of this host: durable when a call returns. */
@@ -36,12 +57,13 @@ export class ScheduleTable {
       createdMs: nowMs,
       handledMs: nowMs,
       lastRun: null,
+      lastRetention: null,
     };
     this.#database.run(
       `INSERT INTO schedule (id, volume_id, credential_id, rules, max_cloudsnaps, full,
-         created_ms, handled_ms, last_run)
+         retention, created_ms, handled_ms, last_run)
        VALUES (:id, :volume_id, :credential_id, :rules, :max_cloudsnaps, :full,
-         :created_ms, :handled_ms, NULL)`,
+         :retention, :created_ms, :handled_ms, NULL)`,
       {
         ...planRow(plan),
         id: schedule.id,
@@ -57,7 +79,8 @@ export class ScheduleTable {
   update(id: ScheduleId, plan: SchedulePlan, nowMs: number): void {
     this.#database.run(
       `UPDATE schedule SET credential_id = :credential_id, rules = :rules,
-         max_cloudsnaps = :max_cloudsnaps, full = :full, handled_ms = :handled_ms
+         max_cloudsnaps = :max_cloudsnaps, full = :full, retention = :retention,
+         handled_ms = :handled_ms
        WHERE id = :id`,
       { ...planRow(plan), id, handled_ms: nowMs },
     );
@@ -74,6 +97,13 @@ export class ScheduleTable {
     this.#database.run('UPDATE schedule SET last_run = :last_run WHERE id = :id', {
       id,
       last_run: JSON.stringify(run),
+    });
+  }
+
+  setLastRetention(id: ScheduleId, run: RetentionRun): void {
+    this.#database.run('UPDATE schedule SET last_retention = :run WHERE id = :id', {
+      id,
+      run: JSON.stringify(run),
     });
   }
 
@@ -106,11 +136,11 @@ function planRow(plan: SchedulePlan): SqlRow {
     rules: JSON.stringify(plan.rules),
     max_cloudsnaps: plan.maxCloudsnaps,
     full: Number(plan.full),
+    retention: plan.retention && JSON.stringify(plan.retention),
   };
 }
 
 function fromRow(row: Record<string, unknown>): Schedule {
-  const lastRun = row['last_run'] as string | null;
   return {
     id: String(row['id']) as ScheduleId,
     volumeId: String(row['volume_id']),
@@ -120,6 +150,13 @@ function fromRow(row: Record<string, unknown>): Schedule {
     full: row['full'] === 1,
     createdMs: Number(row['created_ms']),
     handledMs: Number(row['handled_ms']),
-    lastRun: lastRun === null ? null : (JSON.parse(lastRun) as ScheduleRun),
+    retention: parsed(row['retention']) as ScheduleRetention | null,
+    lastRun: parsed(row['last_run']) as ScheduleRun | null,
+    lastRetention: parsed(row['last_retention']) as RetentionRun | null,
   };
+}
+
+/** What this class has written. */
+function parsed(column: unknown): unknown {
+  return typeof column === 'string' ? JSON.parse(column) : null;
 }

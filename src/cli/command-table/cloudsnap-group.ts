@@ -63,6 +63,11 @@ export const CLOUDSNAP_GROUP: CommandGroup = {
       load: () => import('../commands/cloudsnap/delete.ts'),
     },
     {
+      name: 'prune',
+      summary: 'Remove the cloudsnaps that no rule keeps. This is not reversible.',
+      load: () => import('../commands/cloudsnap/prune.ts'),
+    },
+    {
       name: 'verify',
       summary: 'Check that cloudsnaps can be restored, without restoring them',
       load: () => import('../commands/cloudsnap/verify.ts'),

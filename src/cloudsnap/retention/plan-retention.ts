@@ -2,16 +2,16 @@
  * Decides which cloudsnaps of one volume are kept. Pure: what it is told is all that it knows.
  *
  * - Newer and older go by sequence number, not by clock: a clock may have been set in between.
- * - **A damaged cloudsnap never takes the place of an intact one**: each is judged as if the damaged
- *   ones that are newer were not there. So to learn of damage only ever keeps more.
- * - **The newest intact cloudsnap is kept**, and what is newer, unless the policy says otherwise.
+ * - **A damaged cloudsnap never takes the place of an intact one**: each is judged as if the newer
+ *   damaged ones were not there. So to learn of damage only ever keeps more.
+ * - **The newest intact cloudsnap is kept**, and what is newer: only `cloudsnap delete` removes it.
  * - **A base that a kept cloudsnap needs is kept**: everything from it down to the full before it,
  *   whatever the rules say.
  */
 import assert from 'node:assert/strict';
 import type { Manifest } from '../../format/manifest.ts';
 import { PERIODS, periodAt, type Period } from './retention-period.ts';
-import { daysText, type RetentionRules } from './retention-rules.ts';
+import type { RetentionRules } from './retention-rules.ts';
 
 export interface RetentionPolicy {
   readonly rules: RetentionRules;
@@ -28,8 +28,6 @@ export interface RetentionPolicy {
   readonly pins?: ReadonlyMap<string, string>;
   /** A cloudsnap that has one of these labels is kept. */
   readonly keepLabels?: Readonly<Record<string, string>>;
-  /** Default: true. Without it a volume may lose its last good cloudsnap. */
-  readonly keepNewest?: boolean;
 }
 
 export interface RetentionDecision {
@@ -54,7 +52,7 @@ export function planRetention(
   assert(isOneVolume(newestFirst), 'chains are of one volume');
   const reasons = new Map(newestFirst.map((manifest) => [manifest, ownReasons(manifest, policy)]));
   keepByRules(newestFirst, policy, reasons);
-  if (policy.keepNewest ?? true) keepNewest(newestFirst, policy, reasons);
+  keepNewest(newestFirst, policy, reasons);
   keepBases(newestFirst, reasons);
   return newestFirst.toReversed().map((manifest) => {
     const kept = reasons.get(manifest) ?? [];
@@ -132,7 +130,7 @@ function ruleReasons({ createdMs }: Manifest, rules: RetentionRules, newer: Newe
   });
   return [
     ...(isLast ? [`last ${last}`] : []),
-    ...(isWithin ? [`within ${daysText(withinDays)}`] : []),
+    ...(isWithin ? [`within ${withinDays} ${withinDays === 1 ? 'day' : 'days'}`] : []),
     ...periods,
   ];
 }
@@ -150,8 +148,8 @@ function keepNewest(newestFirst: readonly Manifest[], policy: RetentionPolicy, r
 }
 
 /**
- * By sequence, and not by the name of the parent: where a manifest in between cannot be read, nobody
- * knows what it is, and everything below may be needed.
+ * By sequence, and not by the name of the parent: where a manifest in between cannot be read,
+ * nobody knows what it is, and everything below may be needed.
  */
 function keepBases(newestFirst: readonly Manifest[], reasons: Reasons) {
   let needer: string | undefined;

@@ -1,4 +1,4 @@
-import { PERIODS, type Period } from './retention-period.ts';
+import type { Period } from './retention-period.ts';
 
 /**
  * Which cloudsnaps of a volume are kept. Whatever one rule keeps is kept; a rule that is not given
@@ -14,20 +14,4 @@ export interface RetentionRules extends Readonly<Partial<Record<Period, number>>
 /** Whether any rule is given: without one there would be nothing to keep. */
 export function hasRetentionRule(rules: RetentionRules): boolean {
   return Object.values(rules).some((value) => value !== undefined);
-}
-
-/** For people: `last 7, 30 days, daily 14`; empty without a rule. */
-export function retentionText({ last, withinDays, ...periods }: RetentionRules): string {
-  const parts = [
-    ...(last === undefined ? [] : [`last ${last}`]),
-    ...(withinDays === undefined ? [] : [daysText(withinDays)]),
-    ...PERIODS.filter((period) => periods[period] !== undefined).map(
-      (period) => `${period} ${periods[period]}`,
-    ),
-  ];
-  return parts.join(', ');
-}
-
-export function daysText(days: number): string {
-  return days === 1 ? '1 day' : `${days} days`;
 }

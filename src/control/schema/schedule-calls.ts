@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 
+import { retentionRules } from './retention-calls.ts';
 import { closed, count, MAX_TEXT, nothing, orNull, reference, time } from './shapes.ts';
 
 const scheduleKind = () =>
@@ -27,8 +28,12 @@ const schedulePlan = {
     Type.Integer({
       minimum: 1,
       maximum: 1000,
-      description: 'cloudsnaps from one full to the next',
+      description: 'cloudsnaps from one full to the next, and how many of each kind are kept',
     }),
+  ),
+  retention: Type.Optional(
+    // What is kept besides: 0 takes a rule back, null keeps everything.
+    orNull(closed(retentionRules(0))),
   ),
   full: Type.Optional(Type.Boolean()),
 };
@@ -40,6 +45,7 @@ export const scheduleView = closed({
   credentialId: Type.String(),
   rules: scheduleRules(),
   max: count(),
+  retention: orNull(closed(retentionRules())),
   full: Type.Boolean(),
   created: time(),
   nextRun: time(),
@@ -50,6 +56,13 @@ export const scheduleView = closed({
       started: time(),
       taskId: orNull(Type.String()),
       failure: orNull(Type.String({ description: 'why no backup was started' })),
+    }),
+  ),
+  lastRetention: orNull(
+    closed({
+      ended: time(),
+      removed: count(),
+      failure: orNull(Type.String({ description: 'why not all were removed' })),
     }),
   ),
 });

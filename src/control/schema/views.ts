@@ -77,7 +77,7 @@ export const cloudsnapView = closed({
 
 export const taskView = closed({
   id: Type.String(),
-  kind: Type.String({ description: 'Backup, Restore, Hydrate, Delete, Verify' }),
+  kind: Type.String({ description: 'Backup, Restore, Hydrate, Delete, Verify, Prune' }),
   state: Type.String({ description: 'Queued, Active, Stopped, Aborted, Failed, Done' }),
   volumeId: Type.String(),
   volumeName: Type.String(),

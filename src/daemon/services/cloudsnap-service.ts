@@ -15,6 +15,7 @@ import type { TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import { withStallLimit } from '../../tasks/with-stall-limit.ts';
 import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
+import { withNameTold } from '../with-name-told.ts';
 import { cloudsnapView, taskView, unfinishedView } from './views.ts';
 
 type CloudsnapCalls = 'backup' | 'listCloudsnaps' | 'deleteCloudsnap';
@@ -28,6 +29,8 @@ export interface BackupInput {
   readonly frequency: number;
   /** Of the cloudsnap, besides the volume's. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Told the id of the cloudsnap as soon as it has one, which is before it is visible. */
+  readonly onNamed?: (cloudsnapId: string) => void;
 }
 
 export interface DeleteInput {
@@ -99,7 +102,8 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         result: { type: input.type },
       },
       async (context) => {
-        await withStallLimit(context, stall, (watched) => recipes.runBackup(request, watched));
+        const named = withNameTold(context, input.onNamed);
+        await withStallLimit(named, stall, (watched) => recipes.runBackup(request, watched));
       },
     );
   }

@@ -1,5 +1,6 @@
 import { DEFAULT_FREQUENCY } from '../../backup/plan-backup.ts';
-import type { Schedule, SchedulePlan } from '../../backup/schedule/schedule.ts';
+import type { ScheduleCloudsnaps } from '../../backup/schedule/schedule-cloudsnaps.ts';
+import type { Schedule, SchedulePlan, ScheduleRetention } from '../../backup/schedule/schedule.ts';
 import {
   parseScheduleRule,
   scheduleText,
@@ -7,11 +8,12 @@ import {
 } from '../../backup/schedule/schedule-rule.ts';
 import type { ScheduleTable } from '../../backup/schedule/schedule-table.ts';
 import { Scheduler, nextRunMs } from '../../backup/schedule/scheduler.ts';
-import { CloudvolError } from '../../base/errors.ts';
+import { CloudvolError, messageOf } from '../../base/errors.ts';
 import type { ScheduleView } from '../../control/schemas.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
 import type { ManagedVolumes, Surroundings } from '../domain.ts';
+import type { ScheduledRetention } from '../retention/scheduled-retention.ts';
 import type { CloudsnapService } from './cloudsnap-service.ts';
 import { isoTime } from './views.ts';
 
@@ -23,6 +25,8 @@ export interface ScheduleServiceDeps extends Surroundings {
   readonly volumes: ManagedVolumes;
   readonly credentials: CredentialRegistry;
   readonly cloudsnaps: CloudsnapService;
+  readonly made: ScheduleCloudsnaps;
+  readonly retention: ScheduledRetention;
 }
 
 /** Every hour of a day and some more; beyond that a period is what is meant. */
@@ -46,6 +50,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
 
   async close(): Promise<void> {
     await this.#scheduler?.close();
+    await this.#deps.retention.close();
   }
 
   readonly createSchedule: Handlers['createSchedule'] = ({ volume, ...input }) => {
@@ -56,6 +61,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       rules: [],
       maxCloudsnaps: DEFAULT_FREQUENCY,
       full: false,
+      retention: {},
     });
     const schedule = table.insert(id, plan, clock.nowMs());
     this.#scheduler?.changed();
@@ -103,6 +109,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       rules,
       maxCloudsnaps: input.max ?? known.maxCloudsnaps,
       full: input.full ?? known.full,
+      retention: changedRetention(input.retention, known.retention),
     };
   }
 
@@ -113,13 +120,25 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       type: kind,
       full: schedule.full,
       frequency: schedule.maxCloudsnaps,
+      onNamed: (cloudsnapId) => this.#noteMade(schedule, cloudsnapId),
     });
+    this.#deps.retention.follow(schedule.id, id);
     return id;
+  }
+
+  #noteMade({ id }: Schedule, cloudsnapId: string): void {
+    const { made, log } = this.#deps;
+    try {
+      made.note(id, cloudsnapId);
+    } catch (error) {
+      // The backup matters more: what is not on record is kept.
+      log.error('schedule.cloudsnap-not-noted', { cloudsnapId, error: messageOf(error) });
+    }
   }
 
   #view(schedule: Schedule): ScheduleView {
     const { id, volumeId, credentialId, rules, maxCloudsnaps, full } = schedule;
-    const { lastRun } = schedule;
+    const { lastRun, retention, lastRetention } = schedule;
     const volume = this.#deps.volumes.list().find((each) => each.id === volumeId);
     return {
       id,
@@ -129,6 +148,7 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
       rules: rules.map((rule) => ({ kind: rule.kind, at: scheduleText(rule) })),
       max: maxCloudsnaps,
       full,
+      retention: retention && { ...retention },
       created: isoTime(schedule.createdMs),
       nextRun: isoTime(nextRunMs(schedule)),
       lastRun: lastRun && {
@@ -138,6 +158,22 @@ export class ScheduleService implements Pick<Handlers, ScheduleCalls> {
         taskId: lastRun.taskId,
         failure: lastRun.failure,
       },
+      lastRetention: lastRetention && {
+        ended: isoTime(lastRetention.endedMs),
+        removed: lastRetention.removed,
+        failure: lastRetention.failure,
+      },
     };
   }
+}
+
+/** Rules that are not mentioned stay; 0 takes one back; null keeps everything. */
+function changedRetention(
+  change: PlanInput['retention'],
+  known: ScheduleRetention | null,
+): ScheduleRetention | null {
+  if (change === undefined) return known;
+  if (change === null) return null;
+  const rules = Object.entries({ ...known, ...change });
+  return Object.fromEntries(rules.filter(([, value]) => value !== undefined && value > 0));
 }

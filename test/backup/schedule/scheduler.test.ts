@@ -4,7 +4,11 @@ import {
   parseScheduleRule,
   type ScheduleKind,
 } from '../../../src/backup/schedule/schedule-rule.ts';
-import { SCHEDULE_TABLE_SQL, ScheduleTable } from '../../../src/backup/schedule/schedule-table.ts';
+import {
+  SCHEDULE_RETENTION_SQL,
+  SCHEDULE_TABLE_SQL,
+  ScheduleTable,
+} from '../../../src/backup/schedule/schedule-table.ts';
 import { Scheduler } from '../../../src/backup/schedule/scheduler.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { Sqlite } from '../../../src/base/sqlite.ts';
@@ -32,7 +36,7 @@ class Lab {
   #scheduler: Scheduler | undefined;
 
   constructor(t: ExecutionContext) {
-    const database = Sqlite.open(':memory:', [SCHEDULE_TABLE_SQL]);
+    const database = Sqlite.open(':memory:', [SCHEDULE_TABLE_SQL, SCHEDULE_RETENTION_SQL]);
     this.table = new ScheduleTable(database);
     t.teardown(async () => {
       await this.stop();
@@ -66,6 +70,7 @@ function planOf(...rules: [ScheduleKind, string][]): SchedulePlan {
     rules: rules.map(([kind, text]) => parseScheduleRule(kind, text)),
     maxCloudsnaps: 7,
     full: false,
+    retention: {},
   };
 }
 

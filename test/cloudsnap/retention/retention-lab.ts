@@ -79,7 +79,6 @@ export function randomPolicy(random: SeededRandom, manifests: readonly Manifest[
     isDamaged: (id: string) => damaged.has(id),
     pins: new Map([...pinned].map((id) => [id, 'something reads from it'])),
     keepLabels: random.chance(0.3) ? { keep: '1' } : {},
-    keepNewest: random.chance(0.8),
     ...(byType && {
       groupOf: ({ type }: Manifest) => (type === 'Manual' ? null : type),
     }),

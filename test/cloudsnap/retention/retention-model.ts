@@ -38,7 +38,7 @@ function isWanted(
   manifests: readonly Manifest[],
   policy: RetentionPolicy,
 ): boolean {
-  const { rules, nowMs, pins, keepLabels = {}, keepNewest = true } = policy;
+  const { rules, nowMs, pins, keepLabels = {} } = policy;
   const groupOf = policy.groupOf ?? (() => 'all');
   const intactAfter = manifests.filter(
     (other) => other.sequence > manifest.sequence && !policy.isDamaged?.(other.cloudsnapId),
@@ -48,7 +48,7 @@ function isWanted(
   if (Object.entries(keepLabels).some(([name, value]) => manifest.volume.labels[name] === value)) {
     return true;
   }
-  if (keepNewest && intactAfter.length === 0) return true;
+  if (intactAfter.length === 0) return true;
   const newer = intactAfter.filter((other) => groupOf(other) === group);
   if (newer.length < (rules.last ?? 0)) return true;
   const newest = manifests.findLast((other) => groupOf(other) === group);

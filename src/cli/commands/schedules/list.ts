@@ -9,9 +9,12 @@ const COLUMNS = [
   'MAX-BACKUPS',
   'FULL',
   'SCHEDULE(UTC)',
+  'RETENTION',
   'NEXT-RUN',
   'LAST-RUN',
 ];
+
+const PERIODS = ['daily', 'weekly', 'monthly', 'yearly'] as const;
 
 export const command = defineCommand({
   examples: ['cloudvol cloudsnap schedules list', 'cloudvol cloudsnap schedules list --src db'],
@@ -35,12 +38,29 @@ function rowOf(schedule: ScheduleView, context: CommandContext): string[] {
   const times = rules.map(({ kind, at }) =>
     kind === 'Periodic' ? `periodic ${at}m` : `${kind.toLowerCase()} ${at}`,
   );
-  const cells = [id, volumeId, String(max), String(full), times.join(', ')];
+  const cells = [id, volumeId, String(max), String(full), times.join(', '), retentionOf(schedule)];
   return [...cells, formatTime(nextRun, context), lastRunOf(schedule, context)];
 }
 
-function lastRunOf({ lastRun }: ScheduleView, context: CommandContext): string {
+function lastRunOf(schedule: ScheduleView, context: CommandContext): string {
+  const { lastRun, lastRetention } = schedule;
   if (!lastRun) return 'never';
   const time = formatTime(lastRun.started, context);
-  return lastRun.failure === null ? time : `${time}: not started: ${lastRun.failure}`;
+  if (lastRun.failure !== null) return `${time}: not started: ${lastRun.failure}`;
+  const failure = lastRetention?.failure ?? null;
+  return failure === null ? time : `${time}: retention failed: ${failure}`;
+}
+
+/** What it keeps of what it made: `last 7, 30 days, daily 14`. */
+function retentionOf({ retention, max }: ScheduleView): string {
+  if (!retention) return 'all';
+  const rules = [
+    `last ${max}`,
+    ...(retention.withinDays === undefined ? [] : [`${retention.withinDays} days`]),
+    ...PERIODS.flatMap((period) => {
+      const count = retention[period];
+      return count === undefined ? [] : [`${period} ${count}`];
+    }),
+  ];
+  return rules.join(', ');
 }

@@ -1,3 +1,4 @@
+import { CloudvolError } from '../../../base/errors.ts';
 import type { Api } from '../../../control/schemas.ts';
 import type { OptionTable, OptionValues } from '../../command.ts';
 import { given } from '../../given.ts';
@@ -16,8 +17,18 @@ export const PLAN_OPTIONS = {
   max: {
     kind: 'text',
     alias: ['x'],
-    about: 'cloudsnaps from one full to the next [7]',
+    about: 'cloudsnaps of each kind that are kept, and from one full to the next [7]',
   },
+  retention: {
+    kind: 'text',
+    alias: ['r'],
+    about: 'keep those of so many days as well; 0: no more',
+  },
+  'keep-daily': { kind: 'text', about: 'and the newest of each of so many days, in UTC' },
+  'keep-weekly': { kind: 'text', about: 'and of each of so many weeks' },
+  'keep-monthly': { kind: 'text', about: 'and of each of so many months' },
+  'keep-yearly': { kind: 'text', about: 'and of each of so many years' },
+  'keep-all': { kind: 'flag', about: 'remove nothing: --max is only the distance of fulls' },
   full: { kind: 'flag', alias: ['f'], about: 'every cloudsnap a full one' },
   'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
 } as const satisfies OptionTable;
@@ -36,9 +47,32 @@ export function planOf(options: OptionValues<typeof PLAN_OPTIONS>): PlanInput {
   return {
     ...(rules.length > 0 && { rules }),
     ...(options.full && { full: true }),
+    ...retentionOf(options),
     ...given({
       credential: options['cred-id'],
       max: max === undefined ? undefined : parseCount('max', max),
     }),
   };
+}
+
+function retentionOf(options: OptionValues<typeof PLAN_OPTIONS>): Pick<PlanInput, 'retention'> {
+  const rules = given({
+    withinDays: countOrNone('retention', options.retention),
+    daily: countOrNone('keep-daily', options['keep-daily']),
+    weekly: countOrNone('keep-weekly', options['keep-weekly']),
+    monthly: countOrNone('keep-monthly', options['keep-monthly']),
+    yearly: countOrNone('keep-yearly', options['keep-yearly']),
+  });
+  const isGiven = Object.keys(rules).length > 0;
+  if (!options['keep-all']) return isGiven ? { retention: rules } : {};
+  if (!isGiven) return { retention: null };
+  throw new CloudvolError('usage/bad-option', '--keep-all leaves nothing for other rules to keep', {
+    hint: 'give --keep-all, or what to keep',
+  });
+}
+
+/** 0 takes a rule back. */
+function countOrNone(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return text === '0' ? 0 : parseCount(option, text);
 }
