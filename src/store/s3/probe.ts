@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { CloudvolError, hasCode } from '../../base/errors.ts';
 import type { StoreCapabilities } from '../object-store.ts';
 import { storeError } from '../store-error.ts';
@@ -7,6 +7,7 @@ import type { Attributes } from './attributes.ts';
 import { PROBE_PREFIX } from '../trial-objects.ts';
 import type { S3Connection } from './connection.ts';
 import { deleteBatch, deleteObjects } from './delete-objects.ts';
+import { listObjects } from './list-objects.ts';
 
 /** Bodies are held in memory, and one PUT takes 5 GiB: far below both. */
 const MAX_OBJECT_BYTES = 1 << 30;
@@ -72,7 +73,8 @@ async function firstPut(probe: Probe, create: boolean): Promise<boolean | 'read-
   try {
     return await put(probe);
   } catch (error) {
-    if (hasCode(error, 'store/denied') && error.details?.['reason'] === 'AccessDenied') {
+    if (isAccessDenied(error)) {
+      await blameEncryption(probe);
       await requireReadable(probe.connection);
       return 'read-only';
     }
@@ -115,6 +117,30 @@ async function blameAttribute(probe: Probe): Promise<void> {
       details: { [name]: value },
     });
   }
+}
+
+/**
+ * Whoever may write, and not use the key of the encryption, is told the same as who may not write.
+ * @throws CloudvolError `store/denied` when it is the encryption
+ */
+async function blameEncryption({ connection, key, attributes }: Probe): Promise<void> {
+  const { ServerSideEncryption: encryption, ...others } = attributes;
+  if (encryption === undefined) return;
+  try {
+    await putEmpty({ connection, key, attributes: others });
+  } catch (error) {
+    if (isAccessDenied(error)) return;
+    throw error;
+  }
+  await deleteObjects(connection, [key], { batch: 1 });
+  const what = `${connection.location} does not let us encrypt by ${encryption}`;
+  throw storeError('store/denied', what, {
+    hint: 'allow kms:GenerateDataKey and kms:Decrypt, or leave --s3-sse out',
+  });
+}
+
+function isAccessDenied(error: unknown): boolean {
+  return hasCode(error, 'store/denied') && error.details?.['reason'] === 'AccessDenied';
 }
 
 async function isPut(probe: Probe): Promise<boolean> {
@@ -182,8 +208,7 @@ async function createBucket(connection: S3Connection): Promise<void> {
 }
 
 async function requireReadable(connection: S3Connection): Promise<void> {
-  const input = { Bucket: connection.bucket, MaxKeys: 1 };
-  await connection.run({ action: 'list all objects' }, (client) =>
-    client.send(new ListObjectsV2Command(input)),
-  );
+  const listing = listObjects(connection, '', { pageKeys: 1 });
+  await listing.next();
+  await listing.return(undefined);
 }

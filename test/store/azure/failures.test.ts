@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import { systemClock } from '../../../src/base/clock.ts';
+import type { CloudvolError } from '../../../src/base/errors.ts';
 import { AzureStore } from '../../../src/store/azure.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { AzureTarget } from '../../../src/store/store-target.ts';
@@ -109,6 +110,19 @@ test('an endpoint where something else answers is told, whatever it says', async
     const opening = AzureStore.open(target, { clock });
     await t.throwsAsync(opening, foreign, answer);
   }
+});
+
+test('a store that is busy says for how long', async (t) => {
+  const headers = { 'retry-after': '20', 'x-ms-error-code': 'ServerBusy' };
+  const other = createServer((_, response) => response.writeHead(503, headers).end());
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close().closeAllConnections());
+  const endpoint = `http://127.0.0.1:${(other.address() as AddressInfo).port}/account`;
+  const target = { provider: 'azure', bucket: 'box', endpoint, sasToken: 'sig=x' } as const;
+  const error = await t.throwsAsync<CloudvolError>(AzureStore.open(target, { clock }));
+  t.is(error.code, 'store/unavailable');
+  t.is(error.details?.['retryAfterMs'], 20_000);
 });
 
 test('what cannot be right is said before anybody is asked', async (t) => {

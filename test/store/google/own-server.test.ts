@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
+import type { CloudvolError } from '../../../src/base/errors.ts';
 import { GoogleStore } from '../../../src/store/google.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import type { GoogleTarget } from '../../../src/store/store-target.ts';
@@ -27,6 +28,19 @@ test('the key of a service account signs the requests; another key is one senten
   });
 });
 
+test.serial('the library prints nothing of its own when it takes a key', async (t) => {
+  const target = await start(t, whole);
+  const printed: unknown[] = [];
+  const { warn } = console;
+  console.warn = (...words: unknown[]) => printed.push(words);
+  try {
+    await (await GoogleStore.open(target)).close();
+  } finally {
+    console.warn = warn;
+  }
+  t.deepEqual(printed, []);
+});
+
 test('a body that breaks off is corrupt, and whole when it is asked for again', async (t) => {
   let requests = 0;
   const target = await start(t, (request, response) => {
@@ -47,10 +61,11 @@ test('a store that is busy is asked again by the retry layer only', async (t) =>
   let requests = 0;
   const target = await start(t, (request, response) => {
     if (++requests % 2 === 0) return whole(request, response);
-    response.writeHead(503).end();
+    response.writeHead(503, { 'retry-after': '1' }).end();
   });
   const bare = await GoogleStore.open(target);
-  await t.throwsAsync(bare.get('a'), { code: 'store/unavailable' });
+  const busy = await t.throwsAsync<CloudvolError>(bare.get('a'), { code: 'store/unavailable' });
+  t.is(busy.details?.['retryAfterMs'], 1000);
   await bare.close();
   t.is(requests, 1);
   requests = 0;

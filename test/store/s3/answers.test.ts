@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import type { CloudvolError } from '../../../src/base/errors.ts';
 import { openStore } from '../../../src/store/open-store.ts';
 import { S3Store } from '../../../src/store/s3.ts';
-import { s3Error, startOwnS3, type S3Answer } from '../../support/servers/own-s3.ts';
+import { NO_OBJECTS, s3Error, startOwnS3, type S3Answer } from '../../support/servers/own-s3.ts';
 
 const FOREIGN = { code: 'store/unavailable', message: /not in the words of such a store$/ };
 const EU = { 'x-amz-bucket-region': 'eu-central-1' };
@@ -57,6 +57,24 @@ test('a full store and a quota that is used up are told, in whatever way it is s
   }
 });
 
+test('who may write and not use the key of the encryption is told so', async (t) => {
+  let isReadOnly = false;
+  const target = await startOwnS3(t, ({ method, headers }) => {
+    const denied = isReadOnly || headers['x-amz-server-side-encryption'] !== undefined;
+    if (method === 'PUT' && denied) return s3Error(403, 'AccessDenied');
+    return undefined;
+  });
+  const encrypted = { ...target, sse: 'aws:kms' } as const;
+  const error = await t.throwsAsync<CloudvolError>(S3Store.open(encrypted));
+  t.is(error.code, 'store/denied');
+  t.regex(error.message, /does not let us encrypt by aws:kms$/);
+  t.regex(error.hint ?? '', /kms:GenerateDataKey/);
+  isReadOnly = true;
+  const store = await S3Store.open(encrypted);
+  t.deepEqual(store.capabilities.notes, ['it can be read only: what it can do is unknown']);
+  await store.close();
+});
+
 test('an object in an archive is told from one that is not there', async (t) => {
   const target = await startOwnS3(t, ({ method }) =>
     method === 'GET' ? s3Error(403, 'InvalidObjectState') : undefined,
@@ -77,8 +95,7 @@ test('a listing that is not in S3’s words is an error, never an empty one', as
     answer = { status: 200, body };
     await t.throwsAsync(list(), FOREIGN, body);
   }
-  const body = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
-  answer = { status: 200, body };
+  answer = { status: 200, body: NO_OBJECTS };
   t.true((await list()).done);
   await store.close();
 });

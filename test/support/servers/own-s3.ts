@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { S3Target } from '../../../src/store/store-target.ts';
 
+/** What a listing of nothing says. */
+export const NO_OBJECTS = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+
 export interface S3Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -54,6 +57,7 @@ function emptyStore(): (request: IncomingMessage) => S3Answer {
   return ({ method, url = '', headers }) => {
     if (method === 'POST') return { status: 200, body: '<DeleteResult></DeleteResult>' };
     if (method === 'DELETE') return { status: 204 };
+    if (method === 'GET' && url.includes('list-type')) return { status: 200, body: NO_OBJECTS };
     if (method === 'GET') return s3Error(404, 'NoSuchKey');
     if (headers['if-none-match'] && taken.has(url)) return s3Error(412, 'PreconditionFailed');
     taken.add(url);
