@@ -30,6 +30,8 @@ const LONG = [
   'test/cloudsnap/sweep-simulation.test.ts',
   'test/cloudsnap/verify.test.ts',
   'test/daemon/agent-process.test.ts',
+  'test/daemon/retention.test.ts',
+  'test/daemon/schedule-retention.test.ts',
   'test/demo/tree.test.ts',
   'test/format/fuzz.test.ts',
   'test/store/directory.test.ts',

@@ -88,8 +88,10 @@ test('a dry run changes nothing at all', async (t) => {
   t.is(actions, 'remove remove remove keep');
   t.is(task, null);
   t.deepEqual(await objects(), before);
-  const { put, delete: deleted } = cloud.metrics.snapshot().requests;
+  const { put, get, delete: deleted } = cloud.metrics.snapshot().requests;
   t.deepEqual([put, deleted], [requests.put, requests.delete]);
+  await prune(lab, { rules: { last: 1 }, dryRun: true });
+  t.is(cloud.metrics.snapshot().requests.get, get, 'each manifest is read once');
   t.deepEqual(await lab.call('listTasks', { history: true }), []);
 });
 

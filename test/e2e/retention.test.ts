@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { globSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Api } from '../../src/control/schemas.ts';
@@ -87,6 +87,23 @@ hostTest('cloudsnaps that no rule keeps are pruned, and what is left is whole', 
   t.is((await agent.restore(ids[3] ?? '', 'back')).state, 'Done');
   t.is(await digest(agent, 'back'), content);
 
+  // One that is known to be damaged takes nobody's place.
+  t.is((await agent.backup('v', { full: true })).state, 'Done');
+  const damaged = (await listed(agent)).at(-1) ?? '';
+  const store = join(agent.directory, 'state/objectstore');
+  for (const pack of globSync(join(store, damaged, 'pack-*'))) unlinkSync(pack);
+  t.is((await agent.cli('cs', 'verify', '--snap', damaged, '--wait')).code, 65);
+  const wary = await agent.cli('cs', 'prune', 'v', '--keep-last', '1');
+  t.deepEqual(
+    cells(wary.stdout).map(([, id, , , action, reason]) => [id, action, reason]),
+    [
+      [ids[2], 'keep', `as the base of ${ids[3]}`],
+      [ids[3], 'keep', 'last 1; newest intact one of the volume'],
+      [damaged, 'keep', 'last 1; no newer one is intact'],
+      [undefined, undefined, undefined],
+    ],
+  );
+
   // The volume is gone, and its cloudsnaps are not: --all sees them.
   for (const volume of ['v', 'back']) {
     await agent.client.call('detachVolume', { volume });
@@ -95,7 +112,7 @@ hostTest('cloudsnaps that no rule keeps are pruned, and what is left is whole', 
   const gone = await agent.cli('cs', 'prune', '--all', '--keep-daily', '1', '-n');
   t.deepEqual(
     cells(gone.stdout).map((row) => row[4]),
-    ['keep', 'keep', undefined],
+    ['keep', 'keep', 'keep', undefined],
   );
 });
 
