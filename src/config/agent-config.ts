@@ -22,6 +22,8 @@ export interface AgentConfig {
   readonly logLevel: LogLevel;
   /** A backup or restore that makes no progress for so long is ended; 0: never. */
   readonly stallLimitMs: number;
+  /** From one sweep of a repository to the next, more or less; 0: none by itself. */
+  readonly sweepIntervalMs: number;
   /** File with the passphrase of the secret store, for a start without anybody who logs in. */
   readonly secretsPassphraseFile?: string;
 }
@@ -32,6 +34,7 @@ interface Setting {
     | 'runtime-dir'
     | 'log-level'
     | 'stall-limit'
+    | 'sweep-interval'
     | 'secrets-passphrase-file';
   readonly env: string;
   readonly value: string;
@@ -41,9 +44,11 @@ interface Setting {
 const DEFAULT_STATE_DIR = '/var/lib/cloudvol';
 /** "Stalled task aborted after 10 minutes": longer than the retries of any store take. */
 const DEFAULT_STALL_LIMIT = '10m';
+/** Leftovers cost a little for a day: a listing of everything more often would cost more. */
+const DEFAULT_SWEEP_INTERVAL = '24h';
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 /** A timer takes no more than 2^31 ms. */
-const MAX_STALL_LIMIT_MS = 7 * 24 * 3_600_000;
+const MAX_DURATION_MS = 7 * 24 * 3_600_000;
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 const SETTINGS: readonly Setting[] = [
@@ -65,6 +70,12 @@ const SETTINGS: readonly Setting[] = [
     env: 'CLOUDVOL_STALL_LIMIT',
     value: DEFAULT_STALL_LIMIT,
     about: 'ends a backup or restore without progress: 30s, 10m, 2h; 0: never',
+  },
+  {
+    flag: 'sweep-interval',
+    env: 'CLOUDVOL_SWEEP_INTERVAL',
+    value: DEFAULT_SWEEP_INTERVAL,
+    about: 'how often what dead uploads left in a bucket is removed: 6h, 24h; 0: never',
   },
   {
     flag: 'secrets-passphrase-file',
@@ -117,7 +128,12 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
   if (stallLimitMs === undefined) {
     problems.push('--stall-limit must be a time of up to a week such as 30s, 10m or 2h, or 0');
   }
-  if (problems.length > 0 || stallLimitMs === undefined || !logLevel) throw invalid(problems);
+  const sweepIntervalMs = parseDurationMs(value('sweep-interval', DEFAULT_SWEEP_INTERVAL));
+  if (sweepIntervalMs === undefined) {
+    problems.push('--sweep-interval must be a time of up to a week such as 6h or 24h, or 0');
+  }
+  const isWhole = stallLimitMs !== undefined && sweepIntervalMs !== undefined;
+  if (problems.length > 0 || !isWhole || !logLevel) throw invalid(problems);
   const liveDir = join(runtimeDir, 'live');
   const passphraseFile =
     value('secrets-passphrase-file', '') || systemdCredential(env['CREDENTIALS_DIRECTORY']);
@@ -128,6 +144,7 @@ export function parseAgentConfig(args: readonly string[], env: NodeJS.ProcessEnv
     socketPath,
     logLevel,
     stallLimitMs,
+    sweepIntervalMs,
     ...(passphraseFile !== undefined && { secretsPassphraseFile: resolve(passphraseFile) }),
   };
 }
@@ -137,7 +154,7 @@ function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;
   const [, count = '', unit = ''] = /^([1-9][0-9]{0,6})([smh])$/.exec(text) ?? [];
   const ms = Number(count) * (UNIT_MS[unit] ?? 0);
-  return ms > 0 && ms <= MAX_STALL_LIMIT_MS ? ms : undefined;
+  return ms > 0 && ms <= MAX_DURATION_MS ? ms : undefined;
 }
 
 /** Where systemd puts what `LoadCredential=cloudvol-secrets:…` names: systemd.exec(5). */

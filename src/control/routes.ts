@@ -24,6 +24,9 @@ const QUICK_MS = 30_000;
  */
 const SLOW_MS = 600_000;
 
+/** A sweep of a large bucket: what it does not get done, the agent does by itself. */
+const SWEEP_MS = 3_600_000;
+
 const get = (path: string, deadlineMs = QUICK_MS) => ({ method: 'GET', path, deadlineMs }) as const;
 const post = (path: string, deadlineMs: number) => ({ method: 'POST', path, deadlineMs }) as const;
 const put = (path: string, deadlineMs: number) => ({ method: 'PUT', path, deadlineMs }) as const;
@@ -57,6 +60,7 @@ export const ROUTES = {
   listCloudsnaps: post('/v1/cloudbackups/enumeratewithfilters', SLOW_MS),
   deleteCloudsnap: del('/v1/cloudbackups/backup/:cloudsnap'),
   pruneCloudsnaps: post('/v1/cloudbackups/prune', SLOW_MS),
+  sweepCloudsnaps: post('/v1/cloudbackups/sweep', SWEEP_MS),
   verifyCloudsnap: post('/v1/cloudbackups/verify', SLOW_MS),
   inspectVerification: get('/v1/cloudbackups/verify/:task'),
   catalogCloudsnap: {

@@ -16,6 +16,7 @@ import { CREDENTIAL_CALLS } from './schema/credential-calls.ts';
 import { RETENTION_CALLS } from './schema/retention-calls.ts';
 import { SCHEDULE_CALLS, type scheduleView } from './schema/schedule-calls.ts';
 import { closed, nothing, time } from './schema/shapes.ts';
+import { SWEEP_CALLS } from './schema/sweep-calls.ts';
 import { TASK_CALLS } from './schema/task-calls.ts';
 import type {
   cloudsnapView,
@@ -49,6 +50,7 @@ export const CALLS = {
   ...CLOUDSNAP_CALLS,
   ...CATALOG_CALLS,
   ...RETENTION_CALLS,
+  ...SWEEP_CALLS,
   ...TASK_CALLS,
   ...SCHEDULE_CALLS,
 } as const satisfies Record<RouteName, Call>;

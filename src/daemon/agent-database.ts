@@ -16,6 +16,7 @@ import {
   CREDENTIAL_TABLE_SQL,
   CredentialRegistry,
 } from '../secrets/credential-registry.ts';
+import { CLEANUP_TABLES_SQL, CleanupTable } from './cleanup/cleanup-table.ts';
 import { EmbeddedSecretStore, SECRET_TABLES_SQL } from '../secrets/embedded-secret-store.ts';
 import { TASK_TABLE_SQL, TaskTable } from '../tasks/task-table.ts';
 
@@ -32,6 +33,7 @@ const MIGRATIONS = [
   DAMAGE_TABLE_SQL,
   REPORT_TABLE_SQL,
   SCHEDULE_RETENTION_SQL,
+  CLEANUP_TABLES_SQL,
 ];
 
 /** Readable by the agent's user only, whoever may enter its directory. */
@@ -50,6 +52,7 @@ export interface AgentDatabase {
   readonly scheduleCloudsnaps: ScheduleCloudsnaps;
   readonly damage: DamageRegister;
   readonly reports: ReportTable;
+  readonly cleanups: CleanupTable;
   close(): void;
 }
 
@@ -85,6 +88,7 @@ export function openAgentDatabase(
       scheduleCloudsnaps: new ScheduleCloudsnaps(database),
       damage,
       reports,
+      cleanups: new CleanupTable(database),
       close,
     };
   } catch (error) {

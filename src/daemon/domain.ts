@@ -46,6 +46,8 @@ export interface ManagedVolume extends BackupSource, HydrationTarget {
   readonly status: string;
   /** Where its absent blocks come from; undefined once it is hydrated. */
   readonly backingSource: BackingSource | undefined;
+  /** Where uploads to any repository are written down that may go on. */
+  uploadJournalPaths(): Promise<string[]>;
   attach(options: { loop: boolean }): Promise<unknown>;
   detach(): Promise<void>;
   mount(directory: string): Promise<void>;

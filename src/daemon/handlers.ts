@@ -7,6 +7,7 @@ import type { RestoreService } from './services/restore-service.ts';
 import type { RetentionService } from './services/retention-service.ts';
 import type { ScheduleService } from './services/schedule-service.ts';
 import type { SecretsService } from './services/secrets-service.ts';
+import type { SweepService } from './services/sweep-service.ts';
 import type { TaskService } from './services/task-service.ts';
 import type { VerifyService } from './services/verify-service.ts';
 import type { VolumeService } from './services/volume-service.ts';
@@ -21,6 +22,7 @@ export interface Services {
   readonly restores: RestoreService;
   readonly retention: RetentionService;
   readonly schedules: ScheduleService;
+  readonly sweeps: SweepService;
   readonly tasks: TaskService;
   readonly verifications: VerifyService;
   readonly catalogs: CatalogService;
@@ -55,6 +57,7 @@ export function handlersOf(services: Services): Handlers {
     listCloudsnaps: cloudsnaps.listCloudsnaps,
     deleteCloudsnap: cloudsnaps.deleteCloudsnap,
     pruneCloudsnaps: retention.pruneCloudsnaps,
+    sweepCloudsnaps: services.sweeps.sweepCloudsnaps,
     verifyCloudsnap: verifications.verifyCloudsnap,
     inspectVerification: verifications.inspectVerification,
     catalogCloudsnap: catalogs.catalogCloudsnap,

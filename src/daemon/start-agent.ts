@@ -11,6 +11,8 @@ import { DeferredSource } from '../restore/deferred-source.ts';
 import { CredentialVault } from '../secrets/credential-vault.ts';
 import { TaskRunner } from '../tasks/task-runner.ts';
 import { openAgentDatabase, type AgentDatabase } from './agent-database.ts';
+import { Cleaner } from './cleanup/cleaner.ts';
+import { Sweeper } from './cleanup/sweeper.ts';
 import type { Domain, ManagedVolumes, OpenBacking, Recipes, Repositories } from './domain.ts';
 import { handlersOf, type Services } from './handlers.ts';
 import { prepareDirectory } from './prepare-directory.ts';
@@ -27,6 +29,7 @@ import { RestoreService } from './services/restore-service.ts';
 import { RetentionService } from './services/retention-service.ts';
 import { ScheduleService } from './services/schedule-service.ts';
 import { SecretsService } from './services/secrets-service.ts';
+import { SweepService } from './services/sweep-service.ts';
 import { TaskService } from './services/task-service.ts';
 import { VerifyService } from './services/verify-service.ts';
 import { VolumeService } from './services/volume-service.ts';
@@ -173,7 +176,14 @@ async function serve(
   });
   stack.defer(() => tasks.close(STOP_TASKS_MS));
   const stopping = new AbortController();
-  const services = buildServices(options, opened, tasks, stopping.signal);
+  const serial = new SerialByKey();
+  const cleanup = openCleanup(options, opened, serial);
+  const services = buildServices(
+    options,
+    { ...opened, ...cleanup, serial },
+    tasks,
+    stopping.signal,
+  );
   await services.restores.discardInterrupted(interrupted);
   await resumeHydrations(opened.volumes, services.restores);
   const server = await ControlServer.open({
@@ -183,6 +193,10 @@ async function serve(
   });
   services.schedules.start();
   stack.defer(() => services.schedules.close());
+  for (const each of [cleanup.cleaner, cleanup.sweeper]) {
+    each.start();
+    stack.defer(() => each.close());
+  }
   stack.defer(async () => {
     // Those who wait for a task are answered now; calls that are at work are waited for.
     stopping.abort();
@@ -190,12 +204,32 @@ async function serve(
   });
 }
 
+interface Cleanup {
+  readonly cleaner: Cleaner;
+  readonly sweeper: Sweeper;
+}
+
+function openCleanup(
+  { config, clock, log }: AgentOptions,
+  { database, repositories, volumes }: Opened,
+  serial: SerialByKey,
+): Cleanup {
+  const { credentials, cleanups: table } = database;
+  const shared = { table, credentials, repositories, volumes, clock, log, random: Math.random };
+  return {
+    cleaner: new Cleaner(shared),
+    sweeper: new Sweeper({ ...shared, serial, intervalMs: config.sweepIntervalMs }),
+  };
+}
+
 function buildServices(
   { config, clock, log }: AgentOptions,
-  { database, vault, repositories, recipes, volumes, catalog }: Opened,
+  opened: Opened & Cleanup & { readonly serial: SerialByKey },
   tasks: TaskRunner,
   stopping: AbortSignal,
 ): Services {
+  const { database, vault, repositories, recipes, volumes, catalog } = opened;
+  const { serial, cleaner, sweeper } = opened;
   const node = hostname();
   const { credentials, clusterId, schedules, damage, reports } = database;
   const { scheduleCloudsnaps: made } = database;
@@ -203,8 +237,7 @@ function buildServices(
   const { stallLimitMs } = config;
   const surroundings = { clock, log, node, stallLimitMs };
   const shared = { ...surroundings, volumes, credentials, repositories, recipes, tasks };
-  const serial = new SerialByKey();
-  const cloudsnaps = new CloudsnapService({ ...shared, damage });
+  const cloudsnaps = new CloudsnapService({ ...shared, damage, cleaner });
   const planner = new RetentionPlanner({ volumes, damage, clock });
   const retention = new RetentionService({ ...shared, cloudsnaps, planner });
   return {
@@ -217,7 +250,7 @@ function buildServices(
       runtimeDir: config.runtimeDir,
       started,
     }),
-    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial, schedules }),
+    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial, schedules, cleaner }),
     credentials: new CredentialService({
       credentials,
       vault,
@@ -246,6 +279,7 @@ function buildServices(
       made,
       retention: new ScheduledRetention({ ...shared, table: schedules, made, planner, retention }),
     }),
+    sweeps: new SweepService({ credentials, repositories, sweeper }),
     tasks: new TaskService({ ...surroundings, tasks, stopping }),
     verifications: new VerifyService({ ...shared, damage, reports }),
     catalogs: new CatalogService({ credentials, repositories, recipes, catalog, stopping }),

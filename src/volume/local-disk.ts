@@ -182,6 +182,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
     return this.directory.uploadJournalPath(repositoryId);
   }
 
+  /** Journals of uploads to any repository that may go on. */
+  uploadJournalPaths(): Promise<string[]> {
+    return this.directory.uploadJournalPaths();
+  }
+
   async dropChain(repositoryId: string): Promise<void> {
     await this.#chains.drop(repositoryId);
   }

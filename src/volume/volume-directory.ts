@@ -53,6 +53,12 @@ export class VolumeDirectory {
   uploadJournalPath(repositoryId: string): string {
     return join(this.path, 'uploads', `${hash('sha256', repositoryId, 'hex')}.journal`);
   }
+  /** Of every repository. */
+  async uploadJournalPaths(): Promise<string[]> {
+    const uploads = join(this.path, 'uploads');
+    const names = await namesIn(uploads);
+    return names.filter((name) => name.endsWith('.journal')).map((name) => join(uploads, name));
+  }
   deltaPath(epoch: number): string {
     return join(this.path, `delta-${epoch}`);
   }

@@ -12,6 +12,7 @@ test('without flags and environment the agent uses the directories of the system
     socketPath: '/run/cloudvol/agent.sock',
     logLevel: 'info',
     stallLimitMs: 600_000,
+    sweepIntervalMs: 24 * 3_600_000,
   });
 });
 

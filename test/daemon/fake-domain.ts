@@ -76,6 +76,10 @@ export class FakeDomain implements Domain {
       delete: async ({ manifest }) => {
         this.cloudsnaps.delete(manifest.cloudsnapId);
       },
+      mark: async ({ manifest }) => {
+        this.cloudsnaps.delete(manifest.cloudsnapId);
+      },
+      finishDeletions: async () => 0,
     };
     return repository as CloudsnapRepository;
   }
@@ -141,6 +145,7 @@ export class FakeVolume {
   status = 'detached';
   backing: VolumeBacking | null;
   backingSource: BackingSource | undefined;
+  /** Of an upload that was cut off. */
   journalPath: string | undefined;
 
   constructor(
@@ -170,6 +175,9 @@ export class FakeVolume {
   }
   uploadJournalPath() {
     return this.journalPath;
+  }
+  async uploadJournalPaths() {
+    return this.journalPath === undefined ? [] : [this.journalPath];
   }
   inspect() {
     const { blockCount } = this.geometry;

@@ -72,5 +72,10 @@ export const CLOUDSNAP_GROUP: CommandGroup = {
       summary: 'Check that cloudsnaps can be restored, without restoring them',
       load: () => import('../commands/cloudsnap/verify.ts'),
     },
+    {
+      name: 'sweep',
+      summary: 'Remove what uploads and deletions that were cut off left in the bucket',
+      load: () => import('../commands/cloudsnap/sweep.ts'),
+    },
   ],
 };

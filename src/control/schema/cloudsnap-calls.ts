@@ -3,6 +3,9 @@ import { Type } from 'typebox';
 import { closed, labels, MAX_TEXT, orNull, reference, text } from './shapes.ts';
 import { cloudsnapView, taskView, verificationView, volumeView } from './views.ts';
 
+const takeover = () =>
+  Type.Boolean({ description: 'at once, although another host writes for the volume' });
+
 export const CLOUDSNAP_CALLS = {
   backup: {
     input: closed({
@@ -13,6 +16,7 @@ export const CLOUDSNAP_CALLS = {
         Type.Integer({ minimum: 1, maximum: 1000, description: 'backups from a full to the next' }),
       ),
       labels: Type.Optional(labels()),
+      takeover: Type.Optional(takeover()),
     }),
     output: taskView,
   },
@@ -63,7 +67,11 @@ export const CLOUDSNAP_CALLS = {
     output: Type.Array(cloudsnapView),
   },
   deleteCloudsnap: {
-    input: closed({ cloudsnap: reference(), credential: Type.Optional(reference()) }),
+    input: closed({
+      cloudsnap: reference(),
+      credential: Type.Optional(reference()),
+      takeover: Type.Optional(takeover()),
+    }),
     output: taskView,
   },
   verifyCloudsnap: {

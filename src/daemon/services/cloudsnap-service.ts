@@ -11,9 +11,11 @@ import type { Handlers } from '../../control/server.ts';
 import type { CloudsnapView } from '../../control/schemas.ts';
 import { isClusterId } from '../../format/cloudsnap-id.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
-import type { TaskRecord } from '../../tasks/task-api.ts';
+import type { TaskContext, TaskRecord } from '../../tasks/task-api.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import { withStallLimit } from '../../tasks/with-stall-limit.ts';
+import type { Cleaner } from '../cleanup/cleaner.ts';
+import { unfinishedUploads } from '../cleanup/unfinished-uploads.ts';
 import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
 import { withNameTold } from '../with-name-told.ts';
 import { cloudsnapView, taskView, unfinishedView } from './views.ts';
@@ -31,12 +33,16 @@ export interface BackupInput {
   readonly labels?: Readonly<Record<string, string>>;
   /** Told the id of the cloudsnap as soon as it has one, which is before it is visible. */
   readonly onNamed?: (cloudsnapId: string) => void;
+  /** Takes the volume over from another host at once. */
+  readonly takeover?: boolean;
 }
 
 export interface DeleteInput {
   readonly repository: CloudsnapRepository;
   readonly entry: CloudsnapEntry;
   readonly credentialId: string;
+  /** Takes the volume over from another host at once. */
+  readonly takeover?: boolean;
   /** Asked when its turn has come. @throws when it is not to be deleted after all. */
   readonly confirm?: (signal: AbortSignal) => Promise<void>;
 }
@@ -48,6 +54,7 @@ export interface CloudsnapServiceDeps extends Surroundings {
   readonly recipes: Pick<Recipes, 'runBackup'>;
   readonly tasks: TaskRunner;
   readonly damage: DamageRegister;
+  readonly cleaner: Pick<Cleaner, 'note' | 'wake'>;
 }
 
 export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
@@ -66,6 +73,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
         full: input.full ?? false,
         frequency: input.frequency ?? DEFAULT_FREQUENCY,
         labels: input.labels ?? {},
+        takeover: input.takeover ?? false,
       }),
       this.#deps,
     );
@@ -87,6 +95,7 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       full: input.full,
       frequency: input.frequency,
       labels,
+      takeover: input.takeover ?? false,
       consistency: 'crash',
       damage,
       clock,
@@ -129,7 +138,8 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     const credential = credentials.find(input.credential);
     const repository = await repositories.open(credential);
     const entry = await repository.find(input.cloudsnap, signal);
-    const wanted = { repository, entry, credentialId: credential.id };
+    const { takeover = false } = input;
+    const wanted = { repository, entry, credentialId: credential.id, takeover };
     return taskView(await this.startDelete(wanted, signal), this.#deps);
   };
 
@@ -152,10 +162,29 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       async (context) => {
         await confirm?.(context.signal);
         await this.#refuseWhenNeeded(repository, entry, context.signal);
-        await repository.delete(entry, context.signal);
+        await this.#mark(wanted, context);
         this.#deps.damage.clear(repository.id, cloudsnapId);
       },
     );
+  }
+
+  /** From here on nobody sees it; its objects are removed in the background. */
+  async #mark({ repository, entry, takeover = false }: DeleteInput, task: TaskContext) {
+    const { cleaner } = this.#deps;
+    const { clusterId, volume } = entry.manifest;
+    const place = { clusterId, volumeId: volume.id };
+    const cleanup = {
+      kind: 'deletion',
+      repositoryId: repository.id,
+      ...place,
+      snapName: '',
+    } as const;
+    const onWait = (sentence: string) => task.note(sentence);
+    // Before, for an end of the agent; and after, since the first may have been seen to meanwhile.
+    cleaner.note(cleanup);
+    await repository.mark(entry, { takeover, onWait }, task.signal);
+    cleaner.note(cleanup);
+    cleaner.wake();
   }
 
   async #done(input: ListInput, signal: AbortSignal): Promise<CloudsnapView[]> {
@@ -221,14 +250,19 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
     signal: AbortSignal,
   ): Promise<void> {
     const { cloudsnapId } = entry.manifest;
-    const dependants = (await repository.dependants(entry, signal)).map(
-      ({ manifest }) => manifest.cloudsnapId,
-    );
+    const published = await repository.dependants(entry, signal);
+    const { volumes, clock } = this.#deps;
+    const uploads = await unfinishedUploads(volumes, repository.id, clock.nowMs());
+    const children = uploads.filter(({ parent }) => parent?.cloudsnapId === cloudsnapId);
+    const dependants = [
+      ...published.map(({ manifest }) => manifest.cloudsnapId),
+      ...children.map((upload) => upload.cloudsnapId),
+    ];
     if (dependants.length > 0) {
       throw new CloudvolError(
         'cloudsnap/has-dependants',
         `cloudsnap ${cloudsnapId} is needed by later ones: ${dependants.join(', ')}`,
-        { hint: 'delete those first, the newest before the others', details: { dependants } },
+        { hint: hintOf(children.length > 0), details: { dependants } },
       );
     }
     for (const volume of this.#deps.volumes.list()) {
@@ -241,6 +275,12 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       );
     }
   }
+}
+
+function hintOf(isUnfinished: boolean): string {
+  return isUnfinished
+    ? 'the last is not finished yet: back the volume up, or delete the volume'
+    : 'delete those first, the newest before the others';
 }
 
 /** Backups of a volume, and deletes in its chains, run one after another. */

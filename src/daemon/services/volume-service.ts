@@ -5,9 +5,12 @@ import { CloudvolError } from '../../base/errors.ts';
 import { DEFAULT_BLOCK_BYTES, geometryOf } from '../../base/geometry.ts';
 import { checkLabels } from '../../base/labels.ts';
 import { checkName } from '../../base/name.ts';
+import { findUnfinishedUpload } from '../../cloudsnap/unfinished-upload.ts';
 import type { Handlers } from '../../control/server.ts';
 import type { VolumeView } from '../../control/schemas.ts';
+import { parseCloudsnapId } from '../../format/cloudsnap-id.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
+import type { Cleaner } from '../cleanup/cleaner.ts';
 import type { ManagedVolume, ManagedVolumes, Surroundings } from '../domain.ts';
 import type { SerialByKey } from '../serial-by-key.ts';
 import { volumeView } from './views.ts';
@@ -28,6 +31,7 @@ export interface VolumeServiceDeps extends Surroundings {
   /** One change at a time per volume, and one new name at a time. */
   readonly serial: SerialByKey;
   readonly schedules: ScheduleTable;
+  readonly cleaner: Pick<Cleaner, 'note' | 'wake'>;
 }
 
 /** Key of SerialByKey for whatever makes a volume: two must not find the same name free. */
@@ -65,7 +69,9 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
     await this.#change(input.volume, async (volume) => {
       this.#refuseWhileBusy(volume);
       await this.stopHydration(volume);
+      await this.#noteUploads(volume);
       await this.#deps.volumes.delete(volume);
+      this.#deps.cleaner.wake();
       this.#deps.schedules.deleteOfVolume(volume.id);
     });
     return {};
@@ -100,6 +106,19 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
       await volume.unmount();
       return this.view(volume);
     });
+
+  /** What the volume has uploaded and not published goes with it: nobody goes on with that. */
+  async #noteUploads(volume: ManagedVolume): Promise<void> {
+    const { cleaner, clock } = this.#deps;
+    for (const path of await volume.uploadJournalPaths()) {
+      const upload = await findUnfinishedUpload(path, clock.nowMs());
+      const name = upload && parseCloudsnapId(upload.cloudsnapId);
+      if (!name) continue;
+      const { clusterId, snapName } = name;
+      const { repositoryId } = upload;
+      cleaner.note({ kind: 'upload', repositoryId, clusterId, volumeId: volume.id, snapName });
+    }
+  }
 
   /** Ends the background filling of a volume, and waits for that. */
   async stopHydration(volume: ManagedVolume): Promise<void> {

@@ -32,6 +32,10 @@ export const command = defineCommand({
       alias: ['l'],
       about: "labels of the cloudsnap besides the volume's, name=value,…",
     },
+    takeover: {
+      kind: 'flag',
+      about: 'although another host wrote the volume: only when that host is gone',
+    },
     wait: { kind: 'flag', about: 'follow the backup until it ends' },
   },
   async run(context, options, [positional]) {
@@ -48,7 +52,8 @@ export const command = defineCommand({
       labels: options.label.length === 0 ? undefined : parseLabels(options.label),
       frequency: frequency === undefined ? undefined : parseCount('frequency', frequency),
     });
-    const task = await client.call('backup', { volume, full: options.full, ...input }, { signal });
+    const flags = { full: options.full, ...(options.takeover && { takeover: true }) };
+    const task = await client.call('backup', { volume, ...flags, ...input }, { signal });
     if (!json) output.line(`Cloudsnap backup started successfully with id: ${task.id}`);
     if (options.wait) return reportEnd(await followTask(task.id, context), context);
     if (json) output.json(taskJson(task));
