@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { createReadStream, mkdirSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { loadNative } from '../../src/native.ts';
 import { openChainSource } from '../../src/restore/chain-source.ts';
 import { readBootId } from '../../src/volume/boot-id.ts';
 import { CloudsnapLab } from '../cloudsnap/cloudsnap-lab.ts';
+import { instantClock } from '../model/instant-clock.ts';
 import { openReaper, type Reaper } from '../support/reaper.ts';
 import { requires } from '../support/requires.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -78,7 +79,7 @@ async function makeDisk(reaper: Reaper, files: string, disk: string): Promise<vo
   await runCommand(reaper, 'mkfs.ext4', ['-q', '-F', '-d', files, disk]);
 }
 
-async function upload({ repository, clock }: CloudsnapLab, disk: string): Promise<CloudsnapEntry> {
+async function upload(cloud: CloudsnapLab, disk: string): Promise<CloudsnapEntry> {
   const plan = {
     volume: {
       id: newVolumeId(),
@@ -89,12 +90,12 @@ async function upload({ repository, clock }: CloudsnapLab, disk: string): Promis
     },
     parent: null,
     fullReason: 'first',
-    createdMs: clock.nowMs(),
+    createdMs: cloud.clock.nowMs(),
     type: 'Manual',
     consistency: 'crash',
     plannedBlocks: SIZE_BYTES / BLOCK,
   } as const;
-  const writer = await repository.begin(plan, signal);
+  const writer = await cloud.repository.begin(plan, signal);
   const file = await open(disk);
   const buffer = Buffer.alloc(4 * MIB);
   for (let offset = 0; offset < SIZE_BYTES; offset += buffer.length) {
@@ -116,6 +117,9 @@ async function cost({ cloud }: Lab, work: () => Promise<unknown>) {
   };
 }
 
+/** Without waits between attempts. */
+const clock = instantClock();
+
 async function openImage({ cloud, entry }: Lab) {
   // Nothing of an earlier call is kept.
   const repository = await cloud.another();
@@ -127,7 +131,7 @@ async function openImage({ cloud, entry }: Lab) {
     volumeName: volume.name,
     fileSystem: volume.fileSystem,
     geometry: geometryOf(volume.sizeBytes, volume.blockBytes),
-    source: await openChainSource({ repository, entry: found, clock: systemClock, log: silentLog }),
+    source: await openChainSource({ repository, entry: found, clock, log: silentLog }),
     async *dataExtents() {},
   };
 }
@@ -179,7 +183,33 @@ requires(
     join(lab.directory, 'folder-3/file-7'),
     join(lab.directory, 'files/folder-3/file-7'),
   ]);
+
+  // A store that hangs in the middle of the walk, and a caller who does not want to wait.
+  const caller = new AbortController();
+  failPacks(lab, 'hang', () => caller.abort(new Error('enough')));
+  const hanging = Readable.from(lab.catalog.list(image, query, caller.signal)).toArray();
+  await t.throwsAsync(hanging, { message: 'enough' });
+  // One that is away is given up, in its own words.
+  failPacks(lab, 'error');
+  const failing = Readable.from(lab.catalog.list(image, query, signal)).toArray();
+  await t.throwsAsync(failing, { code: 'store/unavailable' });
+  t.deepEqual(readdirSync(join(lab.directory, 'catalog')), []);
+  t.deepEqual(readdirSync(join(lab.directory, 'state')), []);
 });
+
+/** After so many reads of packs the disk is mounted, and the walk has begun. */
+const READS_BEFORE_FAULT = 12;
+
+function failPacks({ cloud }: Lab, kind: 'hang' | 'error', onFault = () => {}): void {
+  let reads = 0;
+  cloud.faults = ({ verb, key }) => {
+    if (verb !== 'get' || !key.includes('/pack-') || ++reads < READS_BEFORE_FAULT) {
+      return { kind: 'none' };
+    }
+    onFault();
+    return { kind };
+  };
+}
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
