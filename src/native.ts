@@ -131,6 +131,8 @@ export interface NativeOverlay {
   nextAbsent(overlay: OverlayHandle, from: number, max: number): Extent | undefined;
   reportOverlay(overlay: OverlayHandle): OverlayReport;
   freezeOverlay(overlay: OverlayHandle, options: FreezeOptions): Promise<ViewHandle>;
+  /** What is wanted of a view that is held; its own sealed delta is among the paths. */
+  settleView(overlay: OverlayHandle, view: ViewHandle, plan: ViewPlan): Promise<void>;
   /** Resolves with the runs that were not local at the instant. */
   readView(
     overlay: OverlayHandle,
@@ -182,16 +184,22 @@ export interface OverlayOptions {
   readonly maxSideBytes: number;
 }
 
-/** FreezeOptions in native/core/overlay.h. */
-export interface FreezeOptions {
-  readonly nextDeltaPath: string;
-  readonly nextEpoch: number;
-  readonly sealedDeltaPath: string;
-  readonly sidePath: string;
+/** ViewPlan in native/core/overlay.h. */
+export interface ViewPlan {
   readonly full: boolean;
   readonly baseDeltaPaths: readonly string[];
   /** Blocks that a plan which is not full has besides. */
   readonly also: readonly Extent[];
+}
+
+/** FreezeOptions in native/core/overlay.h. */
+export interface FreezeOptions extends ViewPlan {
+  readonly nextDeltaPath: string;
+  readonly nextEpoch: number;
+  readonly sealedDeltaPath: string;
+  readonly sidePath: string;
+  /** Everything is preserved until settleView. */
+  readonly hold: boolean;
 }
 
 export interface OverlayReport {

@@ -17,6 +17,19 @@ const napi_type_tag kTypeTag<FrozenView> = {0x2f0e6a41d79c4c33ULL, 0x8b1d90c5e6f
 
 namespace {
 
+ViewPlan ReadPlan(napi_env env, napi_value object, const Overlay& overlay) {
+  ViewPlan plan;
+  plan.full = ToBool(env, Property(env, object, "full"));
+  plan.base_delta_paths = ToStrings(env, Property(env, object, "baseDeltaPaths"));
+  plan.also = ToRuns(env, Property(env, object, "also"));
+  for (const BlockRun& run : plan.also) {
+    const uint64_t blocks = overlay.block_count();
+    if (run.count > blocks || run.first > blocks - run.count)
+      throw BadArgument("blocks of the volume are wanted");
+  }
+  return plan;
+}
+
 napi_value FreezeCall(napi_env env, napi_callback_info info) {
   return Guarded(env, [&] {
     const auto [handle, object] = Arguments<2>(env, info);
@@ -26,18 +39,23 @@ napi_value FreezeCall(napi_env env, napi_callback_info info) {
     options->next_epoch = ToUint64(env, Property(env, object, "nextEpoch"));
     options->sealed_delta_path = ToString(env, Property(env, object, "sealedDeltaPath"));
     options->side_path = ToString(env, Property(env, object, "sidePath"));
-    options->full = ToBool(env, Property(env, object, "full"));
-    options->base_delta_paths = ToStrings(env, Property(env, object, "baseDeltaPaths"));
-    options->also = ToRuns(env, Property(env, object, "also"));
-    for (const BlockRun& run : options->also) {
-      const uint64_t blocks = opened->overlay->block_count();
-      if (run.count > blocks || run.first > blocks - run.count)
-        throw BadArgument("blocks of the volume are wanted");
-    }
+    options->hold = ToBool(env, Property(env, object, "hold"));
+    options->plan = ReadPlan(env, object, *opened->overlay);
     auto view = std::make_shared<std::shared_ptr<FrozenView>>();
     return RunAsync(
         env, {}, [=] { *view = opened->overlay->Freeze(*options); },
         [=](napi_env inner) { return MakeHandle(inner, *view); });
+  });
+}
+
+// settleView(overlay, view, plan) → Promise<void>
+napi_value SettleViewCall(napi_env env, napi_callback_info info) {
+  return Guarded(env, [&] {
+    const auto [handle, view_value, object] = Arguments<3>(env, info);
+    const auto opened = FromHandle<OpenOverlay>(env, handle);
+    const auto view = FromHandle<FrozenView>(env, view_value);
+    const ViewPlan plan = ReadPlan(env, object, *opened->overlay);
+    return RunAsync(env, {}, [=] { opened->overlay->Settle(*view, plan); });
   });
 }
 
@@ -143,6 +161,7 @@ napi_value InitViews(napi_env env, napi_value exports) {
   return DefineMethods(env, exports,
                        {
                            {"freezeOverlay", FreezeCall},
+                           {"settleView", SettleViewCall},
                            {"readView", ReadViewCall},
                            {"nextPlanned", NextPlannedCall},
                            {"plannedBlocks", PlannedBlocksCall},

@@ -68,6 +68,15 @@ struct OverlayOptions {
   uint64_t max_side_bytes = UINT64_MAX;
 };
 
+// Which blocks are wanted of a view.
+struct ViewPlan {
+  // A full: all that may hold data. Otherwise what these durable deltas name.
+  bool full = false;
+  std::vector<std::string> base_delta_paths;
+  // Blocks that a plan which is not full has besides, though they did not change.
+  std::vector<BlockRun> also;
+};
+
 struct FreezeOptions {
   // The delta of the next epoch, created before the gate closes.
   std::string next_delta_path;
@@ -75,11 +84,10 @@ struct FreezeOptions {
   // Where the sealed delta goes, durably, before the freeze counts.
   std::string sealed_delta_path;
   std::string side_path;
-  // A full: the plan is all that may hold data. Otherwise the sealed delta and these durable ones.
-  bool full = false;
-  std::vector<std::string> base_delta_paths;
-  // Blocks that a plan which is not full has besides, though they did not change.
-  std::vector<BlockRun> also;
+  // The plan is not known yet: everything is preserved until Settle.
+  bool hold = false;
+  // Unless held; the sealed delta belongs to it in any case.
+  ViewPlan plan;
 };
 
 // A running backup and up to five queued ones.
@@ -124,6 +132,9 @@ class Overlay {
 
   // One instant. Throws Failure (EMFILE when there are kMaxViews); then nothing has changed.
   std::shared_ptr<FrozenView> Freeze(const FreezeOptions& options);
+  // What is wanted of a view that was frozen with `hold`; its own sealed delta is to be among the
+  // paths. The rest is preserved no longer. Throws Failure; then nothing has changed.
+  void Settle(FrozenView& view, const ViewPlan& plan);
   // Reads blocks as they were at the view's instant. Runs that have to come from the backing source
   // are added to `absent`. Returns 0, an errno value, or the view's `broken`.
   int ReadView(FrozenView& view, BlockRun run, std::byte* target, std::vector<BlockRun>& absent);
@@ -159,6 +170,7 @@ class Overlay {
   int ReadViewPiece(size_t position, BlockRun run, std::byte* target,
                     std::vector<BlockRun>& absent);
   const FrozenView* HolderOf(size_t position, uint64_t block) const;
+  void LoadPlan(const ViewPlan& plan, Bitmap& target) const;
   void PlanFull(FrozenView& view);
   void Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed);
   int MoveToPredecessor(FrozenView& from, FrozenView& to, uint64_t block);

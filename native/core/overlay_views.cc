@@ -16,6 +16,16 @@ bool IsZero(const std::byte* data, size_t length) {
   return data[0] == std::byte{0} && std::memcmp(data, data + 1, length - 1) == 0;
 }
 
+// The view wants no block that is not in `wanted`.
+void KeepOnly(FrozenView& view, const Bitmap& wanted) {
+  for (uint64_t block = wanted.NextClear(0); block != Bitmap::kNone;) {
+    const uint64_t end = std::min(wanted.NextSet(block), wanted.size());
+    view.plan->ClearRange(block, end - block);
+    view.need->ClearRange(block, end - block);
+    block = end < wanted.size() ? wanted.NextClear(end) : Bitmap::kNone;
+  }
+}
+
 std::byte* CopyBuffer() {
   static thread_local AlignedBuffer buffer(kMaxPieceBytes);
   return buffer.data();
@@ -28,13 +38,11 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
   if (views_.size() >= kMaxViews)
     throw Failure(EMFILE, "freeze: there are as many views as there may be");
   auto view = std::make_shared<FrozenView>(options.side_path, block_count(), block_bytes());
-  if (options.full) {
+  const bool all = options.hold || options.plan.full;
+  if (all) {
     view->plan->SetRange(0, block_count());
   } else {
-    for (const std::string& path : options.base_delta_paths) {
-      DurableBits::Open(path, block_count(), options_.tag).LoadInto(*view->plan);
-    }
-    for (const BlockRun& run : options.also) view->plan->SetRange(run.first, run.count);
+    LoadPlan(options.plan, *view->plan);
   }
   LiveBits sealed = LiveBits::Create(options.next_delta_path, options_.identity, options.next_epoch,
                                      block_count());
@@ -53,8 +61,24 @@ std::shared_ptr<FrozenView> Overlay::Freeze(const FreezeOptions& options) {
     throw Failure(error, "write " + options.sealed_delta_path);
   }
   sealed.Unlink();
-  if (options.full) PlanFull(*view);
+  if (options.plan.full && !options.hold) PlanFull(*view);
   return view;
+}
+
+void Overlay::LoadPlan(const ViewPlan& plan, Bitmap& target) const {
+  for (const std::string& path : plan.base_delta_paths) {
+    DurableBits::Open(path, block_count(), options_.tag).LoadInto(target);
+  }
+  for (const BlockRun& run : plan.also) target.SetRange(run.first, run.count);
+}
+
+void Overlay::Settle(FrozenView& view, const ViewPlan& plan) {
+  const std::lock_guard one_at_a_time(view_mutex_);
+  if (PositionOf(view) == views_.size()) throw Failure(EBADF, "settle: the view has ended");
+  if (plan.full) return PlanFull(view);
+  OwnedBitmap wanted(block_count());
+  LoadPlan(plan, *wanted);
+  KeepOnly(view, *wanted);
 }
 
 // A freeze that failed loses no bit and leaves no trace: the delta that was sealed is the active
@@ -73,7 +97,8 @@ void Overlay::Unfreeze(const std::shared_ptr<FrozenView>& view, LiveBits& sealed
 // Drops from the plan what was a hole at the instant. A block that gets data after the instant, or
 // loses it, has been copied first, so that "no data now and never copied" means "no data then".
 // Order matters: a block that is populated during the walk was absent before it, and copies made
-// during the walk are seen after it.
+// during the walk are seen after it. Copies lie in the views that were the newest when they were
+// made: this one, or one after it.
 void Overlay::PlanFull(FrozenView& view) {
   OwnedBitmap holds_data(block_count());
   for (BlockRun absent = NextAbsent(0, block_count()); absent.count != 0;
@@ -86,13 +111,10 @@ void Overlay::PlanFull(FrozenView& view) {
     holds_data->SetRange(run.first, run.count);
     at = data_.NextData(end);
   }
-  holds_data->OrWith(*view.copied);
-  for (uint64_t block = holds_data->NextClear(0); block != Bitmap::kNone;) {
-    const uint64_t end = std::min(holds_data->NextSet(block), block_count());
-    view.plan->ClearRange(block, end - block);
-    view.need->ClearRange(block, end - block);
-    block = end < block_count() ? holds_data->NextClear(end) : Bitmap::kNone;
+  for (size_t position = PositionOf(view); position < views_.size(); ++position) {
+    holds_data->OrWith(*views_[position]->copied);
   }
+  KeepOnly(view, *holds_data);
 }
 
 // --- before a write ------------------------------------------------------------------------------

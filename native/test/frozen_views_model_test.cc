@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "test/test_volume.h"
@@ -124,24 +125,38 @@ class ModelledVolume {
   struct Held {
     View view;
     Bytes image;
+    // What is there without the view's plan; of one that is held, the plan to come.
+    Bytes without;
+    std::optional<ViewPlan> to_come = {};
     std::vector<bool> forgotten = std::vector<bool>(kBlocks);
   };
 
-  // A full, or an incremental on any instant that was.
+  // A full, or an incremental on any instant that was; or held, and settled later.
   void Freeze() {
     const uint64_t epoch = overlay_->epoch();
     const bool full = images_.empty() || random_() % 3 == 0;
     FreezeOptions freeze = volume_.NextFreeze(*overlay_, full);
     const uint64_t base = full ? 0 : 1 + Below(random_, epoch - 1);
     for (uint64_t delta = base + 1; !full && delta < epoch; ++delta) {
-      freeze.base_delta_paths.push_back(volume_.SealedPath(delta));
+      freeze.plan.base_delta_paths.push_back(volume_.SealedPath(delta));
     }
+    freeze.hold = random_() % 2 == 0;
     const View view = overlay_->Freeze(freeze);
     CHECK_EQ(view->epoch, epoch);
-    const Bytes without = full ? Bytes(current_.size()) : images_.at(base);
-    CHECK(ImageOf(*overlay_, *view, chain_, without) == current_);
-    held_.push_back({view, current_});
+    Held held = {view, current_, full ? Bytes(current_.size()) : images_.at(base)};
+    CHECK(ImageOf(*overlay_, *view, chain_, held.without) == current_);
+    if (freeze.hold) {
+      freeze.plan.base_delta_paths.push_back(freeze.sealed_delta_path);
+      held.to_come = freeze.plan;
+    }
+    held_.push_back(held);
     images_[epoch] = current_;
+  }
+
+  void Settle(Held& held) {
+    overlay_->Settle(*held.view, *held.to_come);
+    held.to_come.reset();
+    CHECK(ImageOf(*overlay_, *held.view, chain_, held.without) == held.image);
   }
 
   // Some of the planned blocks; now and then they are forgotten, as uploaded ones are.
@@ -157,6 +172,10 @@ class ModelledVolume {
       const uint64_t at = block * kBlockBytes;
       if (held.forgotten[block]) continue;
       CHECK(std::memcmp(read.data() + at, held.image.data() + at, kBlockBytes) == 0);
+    }
+    if (held.to_come) {
+      if (random_() % 3 == 0) Settle(held);
+      return;
     }
     if (random_() % 4) return;
     held.view->need->ClearRange(run.first, run.count);
@@ -272,6 +291,7 @@ void FreezeAmongWriters(Kind kind) {
     View view;
     Bytes without;
     Bytes image;
+    std::optional<ViewPlan> to_come;
   };
   std::vector<Held> held;
   Bytes last = chain;  // at the newest instant so far
@@ -280,6 +300,7 @@ void FreezeAmongWriters(Kind kind) {
     for (const auto& writer : writers) writer->Allow(kChanges);
     while (held.size() == kMaxViews || (!held.empty() && random() % 3 == 0)) {
       const size_t which = Below(random, held.size());
+      if (held[which].to_come) overlay->Settle(*held[which].view, *held[which].to_come);
       CHECK(ImageOf(*overlay, *held[which].view, chain, held[which].without) == held[which].image);
       overlay->EndView(held[which].view);
       held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
@@ -287,14 +308,18 @@ void FreezeAmongWriters(Kind kind) {
     std::vector<uint64_t> finished(kWriters), begun(kWriters);
     for (uint64_t at = 0; at < kWriters; ++at) finished[at] = writers[at]->finished();
     const bool full = round == 0 || random() % 3 == 0;
-    const View view = overlay->Freeze(volume.NextFreeze(*overlay, full));
+    FreezeOptions freeze = volume.NextFreeze(*overlay, full);
+    freeze.hold = random() % 2 == 0;
+    const View view = overlay->Freeze(freeze);
     for (uint64_t at = 0; at < kWriters; ++at) begun[at] = writers[at]->begun();
     const Bytes without = full ? Bytes(chain.size()) : last;
     const Bytes image = ImageOf(*overlay, *view, chain, without);
     for (uint64_t at = 0; at < kWriters; ++at) {
       FindInstant(*writers[at], image, finished[at], begun[at], applied[at], last);
     }
-    held.push_back({view, without, image});
+    freeze.plan.base_delta_paths = {freeze.sealed_delta_path};
+    held.push_back({view, without, image,
+                    freeze.hold ? std::optional(freeze.plan) : std::nullopt});
   }
   for (const auto& writer : writers) CHECK(writer->finished() > 0);
 }

@@ -82,7 +82,7 @@ TEST("an incremental plans what was dirtied since its base and nothing else") {
   WriteBlock(*overlay, 3, 1);
   // A base further back takes in the delta between.
   FreezeOptions freeze = volume.NextFreeze(*overlay, false);
-  freeze.base_delta_paths = {volume.SealedPath(2)};
+  freeze.plan.base_delta_paths = {volume.SealedPath(2)};
   CHECK((PlanOf(overlay->Freeze(freeze)) == std::vector<uint64_t>{2, 3}));
 }
 
@@ -93,7 +93,7 @@ TEST("an incremental that also wants blocks that did not change keeps them as th
   FreezeDirty(volume, *overlay);
   WriteBlock(*overlay, 4, 1);
   FreezeOptions freeze = volume.NextFreeze(*overlay, false);
-  freeze.also = {{1, 1}, {98, 2}};
+  freeze.plan.also = {{1, 1}, {98, 2}};
   const View view = overlay->Freeze(freeze);
   CHECK((PlanOf(view) == std::vector<uint64_t>{1, 4, 98, 99}));
   WriteBlock(*overlay, 1, 8);
@@ -101,6 +101,47 @@ TEST("an incremental that also wants blocks that did not change keeps them as th
   // They are wanted by this view alone: no delta has them.
   CHECK(PlanOf(FreezeDirty(volume, *overlay)) == std::vector<uint64_t>{1});
   CHECK(PlanOf(FreezeDirty(volume, *overlay)).empty());
+}
+
+TEST("a view that is held keeps everything, and what is not planned no longer once it is settled") {
+  TestVolume volume(DiskFolder(), Kind::kLocal, 100);
+  const auto overlay = volume.Open();
+  for (const uint64_t block : {1, 2, 3}) WriteBlock(*overlay, block, 1);
+  FreezeDirty(volume, *overlay);
+  WriteBlock(*overlay, 2, 2);
+  FreezeOptions first = volume.NextFreeze(*overlay, false);
+  first.hold = true;
+  const View older = overlay->Freeze(first);
+  WriteBlock(*overlay, 1, 3);
+  CHECK(older->copied->Test(1));
+  FreezeOptions second = volume.NextFreeze(*overlay);
+  second.hold = true;
+  const View newer = overlay->Freeze(second);
+  WriteBlock(*overlay, 2, 4);
+  WriteBlock(*overlay, 50, 4);
+  CHECK(!older->copied->Test(2) && newer->copied->Test(2) && newer->copied->Test(50));
+  // What is a hole now was data at the instant, and lies in the side store of the newer view.
+  CHECK_EQ(overlay->Zero(3 * kBlockBytes, kBlockBytes).error, 0);
+  ViewPlan incremental;
+  incremental.base_delta_paths = {first.sealed_delta_path};
+  overlay->Settle(*older, incremental);
+  CHECK(PlanOf(older) == std::vector<uint64_t>{2});
+  CHECK_EQ(ReadOf(*overlay, older, 2), 2u);
+  ViewPlan full;
+  full.full = true;
+  overlay->Settle(*newer, full);
+  CHECK((PlanOf(newer) == std::vector<uint64_t>{1, 2, 3, 50}));
+  CHECK_EQ(ReadOf(*overlay, newer, 3), 1u);
+  WriteBlock(*overlay, 60, 5);
+  CHECK(!newer->copied->Test(60));
+  overlay->EndView(newer);
+  CHECK_EQ(ReadOf(*overlay, older, 2), 2u);
+  CHECK(!older->copied->Test(1) || ReadOf(*overlay, older, 1) == 1u);
+  CHECK_FAILS(EBADF, overlay->Settle(*newer, full));
+  ViewPlan missing;
+  missing.base_delta_paths = {DiskFolder() + "/missing"};
+  CHECK_FAILS(ENOENT, overlay->Settle(*older, missing));
+  CHECK(PlanOf(older) == std::vector<uint64_t>{2});
 }
 
 TEST("a block whose view has what it needs costs the writer one copy, and then none") {
@@ -231,7 +272,7 @@ TEST("a freeze that fails changes nothing: no bit, no epoch, no view, and the ne
   FreezeOptions unsealable = volume.NextFreeze(*overlay);
   unsealable.sealed_delta_path = DiskFolder() + "/missing/sealed";
   FreezeOptions baseless = volume.NextFreeze(*overlay, false);
-  baseless.base_delta_paths = {DiskFolder() + "/missing"};
+  baseless.plan.base_delta_paths = {DiskFolder() + "/missing"};
   FreezeOptions sideless = volume.NextFreeze(*overlay);
   sideless.side_path = DiskFolder() + "/missing/side";
   FreezeOptions nextless = volume.NextFreeze(*overlay);

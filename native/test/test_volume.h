@@ -78,7 +78,7 @@ class TestVolume {
     freeze.next_delta_path = options.live_delta_path + std::to_string(freeze.next_epoch);
     freeze.sealed_delta_path = SealedPath(overlay.epoch());
     freeze.side_path = disk_ + "-side";
-    freeze.full = full;
+    freeze.plan.full = full;
     return freeze;
   }
   std::string SealedPath(uint64_t epoch) const { return disk_ + "-sealed" + std::to_string(epoch); }

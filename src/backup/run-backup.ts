@@ -13,7 +13,7 @@ import type {
 import type { DamageRecord, DamageRegister } from '../cloudsnap/damage-register.ts';
 import { damagedObjectOf } from '../cloudsnap/damaged-object.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
-import type { BackupSource, FrozenView } from '../volume/volume-api.ts';
+import type { BackupSource, FrozenView, HeldInstant } from '../volume/volume-api.ts';
 import { backupResult } from './backup-result.ts';
 import { tipOf } from './chain-tip.ts';
 import { copyBlocks } from './copy-blocks.ts';
@@ -36,6 +36,8 @@ export interface BackupRequest {
   readonly takeover?: boolean;
   /** What is known to be damaged, and is to be made up for. */
   readonly damage: DamageRegister;
+  /** The instant, if it was taken before; it is released here. */
+  readonly held?: HeldInstant;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -52,14 +54,26 @@ export async function runBackup(
   request: BackupRequest,
   task: TaskContext,
 ): Promise<CloudsnapEntry> {
-  const { source, repository, log } = request;
+  const { held } = request;
+  if (!held) return await takeCloudsnap(request, task);
+  try {
+    return await takeCloudsnap(request, task);
+  } finally {
+    await release(held, request);
+  }
+}
+
+async function takeCloudsnap(request: BackupRequest, task: TaskContext): Promise<CloudsnapEntry> {
+  const { source, repository, held, log } = request;
   const times = new PhaseTimes(request.clock);
   const damage = request.damage
     .of(repository.id, source.id)
     .filter(({ repairedBy }) => repairedBy === null);
   const plan = await times.measure('plan', () => settlePlan(request, damage, task));
   task.signal.throwIfAborted();
-  const view = await times.measure('freeze', () => source.freeze(plan));
+  const view = await times.measure('freeze', () =>
+    held ? held.settle(plan) : source.freeze(plan),
+  );
   try {
     const { entry, reusedBlocks } = await upload(request, plan, view, task, times);
     // From here on the cloudsnap exists: a stop comes too late, the chain has to know of it.
@@ -77,7 +91,7 @@ export async function runBackup(
     noteDamage(request, error);
     throw error;
   } finally {
-    await release(view, request);
+    if (!held) await release(view, request);
   }
 }
 
@@ -211,7 +225,10 @@ function cloudsnapPlan(
   };
 }
 
-async function release(view: FrozenView, { source, log }: BackupRequest): Promise<void> {
+async function release(
+  view: FrozenView | HeldInstant,
+  { source, log }: BackupRequest,
+): Promise<void> {
   try {
     await view.release();
   } catch (error) {

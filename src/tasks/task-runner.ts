@@ -48,6 +48,9 @@ const MAX_NOTES = 50;
 
 export type TaskWork = (task: TaskContext) => Promise<void>;
 
+/** Lets go of what was taken for a task that will not run after all. */
+export type TaskDiscard = () => Promise<void>;
+
 export interface TaskRunnerOptions {
   readonly table: TaskTable;
   readonly clock: Clock;
@@ -57,6 +60,7 @@ export interface TaskRunnerOptions {
 interface Entry {
   record: TaskRecord;
   readonly work: TaskWork;
+  readonly discard: TaskDiscard | undefined;
   readonly lane: string | undefined;
   readonly controller: AbortController;
   readonly ended: PromiseWithResolvers<TaskRecord>;
@@ -101,15 +105,17 @@ export class TaskRunner {
   /**
    * Records the task and starts it as soon as there is room. The record is durable when this
    * returns.
+   * @param discard called instead of `work` when the task ends in the queue, before it does
    * @throws CloudvolError `task/queue-full`, `agent/stopping`
    */
-  submit(spec: TaskSpec, work: TaskWork): TaskRecord {
-    this.#refuseWhenFull(spec);
+  submit(spec: TaskSpec, work: TaskWork, discard?: TaskDiscard): TaskRecord {
+    this.requireRoom(spec);
     const record = newTaskRecord(spec, this.#clock.nowMs());
     this.#table.insert(record);
     const entry: Entry = {
       record,
       work,
+      discard,
       lane: spec.lane,
       controller: new AbortController(),
       ended: Promise.withResolvers(),
@@ -178,7 +184,8 @@ export class TaskRunner {
     timer.abort();
   }
 
-  #refuseWhenFull({ lane, kind, volumeName }: TaskSpec): void {
+  /** Whether `submit` would take this now. @throws what it throws */
+  requireRoom({ lane, kind, volumeName }: TaskSpec): void {
     if (this.#closed) throw new CloudvolError('agent/stopping', 'the agent is shutting down');
     const queued = [...this.#entries.values()].filter(({ record }) => record.state === 'Queued');
     const inLane = lane === undefined ? 0 : queued.filter((entry) => entry.lane === lane).length;
@@ -191,8 +198,21 @@ export class TaskRunner {
   }
 
   #cancel(entry: Entry, reason: CloudvolError): void {
+    const isAgain = entry.controller.signal.aborted;
     entry.controller.abort(reason);
-    if (entry.record.state === 'Queued') this.#end(entry, reason);
+    if (isAgain || entry.record.state !== 'Queued') return;
+    if (!entry.discard) this.#end(entry, reason);
+    // Neither rejects: nothing is left to float.
+    else void this.#discard(entry).then(() => this.#end(entry, reason));
+  }
+
+  async #discard({ record, discard }: Entry): Promise<void> {
+    try {
+      await discard?.();
+    } catch (error) {
+      // The task ends in any case; what it held goes with the agent.
+      this.#log.error('task.not-discarded', { ...namesOf(record), error });
+    }
   }
 
   #schedule(): void {
@@ -212,8 +232,9 @@ export class TaskRunner {
       if (lane !== undefined) busyLanes.add(lane);
     }
     for (const entry of this.#entries.values()) {
-      const { record, lane } = entry;
-      if (record.state !== 'Queued' || (lane !== undefined && busyLanes.has(lane))) continue;
+      const { record, lane, controller } = entry;
+      if (record.state !== 'Queued' || controller.signal.aborted) continue;
+      if (lane !== undefined && busyLanes.has(lane)) continue;
       // Also when its kind has no room: those behind it in its lane must not overtake it.
       if (lane !== undefined) busyLanes.add(lane);
       if (active[record.kind] >= MAX_ACTIVE[record.kind]) continue;
@@ -287,7 +308,8 @@ export class TaskRunner {
   }
 }
 
-function cutOffSentences({ kind }: TaskRecord): string[] {
+function cutOffSentences({ kind, state }: TaskRecord): string[] {
+  if (state === 'Queued') return ['the agent was stopped before the turn of the task came'];
   const cutOff = 'the agent was stopped before the task ended';
   if (kind !== 'Backup') return [cutOff];
   return [cutOff, 'the next backup of the volume goes on with what had been uploaded'];

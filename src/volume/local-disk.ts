@@ -1,18 +1,19 @@
 import type { Clock } from '../base/clock.ts';
-import { CloudvolError, errnoOf } from '../base/errors.ts';
+import { CloudvolError } from '../base/errors.ts';
 import { splitExtent, type Extent } from '../base/extent.ts';
 import { geometryOf, type Geometry } from '../base/geometry.ts';
 import type { VolumeId } from '../base/ids.ts';
 import type { BackingRecord } from '../format/volume-state.ts';
-import type { NativeOverlay, OverlayHandle, OverlayReport, ViewHandle } from '../native.ts';
+import type { NativeOverlay, OverlayHandle, OverlayReport } from '../native.ts';
 import type { BackingSource, FetchedRun } from './backing-source.ts';
-import { bitsLost, errnoFor, freezingError, overlayError } from './overlay-error.ts';
+import { errnoFor, overlayError } from './overlay-error.ts';
 import { closeOverlay, openOverlay, type OverlayLifeDeps } from './overlay-life.ts';
 import type {
   BackupSource,
   ChainTip,
   FileSystem,
   FrozenView,
+  HeldInstant,
   HydrationTarget,
   PendingCommit,
   PlanKind,
@@ -20,9 +21,9 @@ import type {
 } from './volume-api.ts';
 import { VolumeChains } from './volume-chains.ts';
 import type { VolumeDirectory } from './volume-directory.ts';
+import { VolumeFreezer } from './volume-freezer.ts';
 import { VolumeSources } from './volume-sources.ts';
 import type { VolumeStateFile } from './volume-state-file.ts';
-import { VolumeView } from './volume-view.ts';
 
 export interface LocalDiskDeps extends OverlayLifeDeps {
   readonly clock: Clock;
@@ -43,6 +44,7 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   readonly #deps: LocalDiskDeps;
   readonly #chains: VolumeChains;
   readonly #sources: VolumeSources;
+  readonly #freezer: VolumeFreezer;
   #isClosed = false;
   #opening: Promise<OverlayHandle> | undefined;
   #overlay: OverlayHandle | undefined;
@@ -71,6 +73,17 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       source ?? (backing ? deps.openBacking(backing) : undefined),
       log,
     );
+    this.#freezer = new VolumeFreezer({
+      native,
+      clock: deps.clock,
+      file,
+      directory,
+      chains: this.#chains,
+      sources: this.#sources,
+      geometry: () => this.geometry,
+      open: () => this.open(),
+      overlay: () => this.#overlay,
+    });
   }
 
   get geometry(): Geometry {
@@ -148,26 +161,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   }
 
   async freeze(plan: PlanKind): Promise<FrozenView> {
-    const overlay = await this.open();
-    return await this.#chains.inTurn(async () => {
-      this.#requireOpen();
-      const { epoch } = this.#deps.native.reportOverlay(overlay);
-      const deltas = await this.#deltasOf(plan);
-      const frozenAtMs = this.#deps.clock.nowMs();
-      // Before the instant, so that no source goes in between that the view may need.
-      this.#chains.viewOpened(epoch);
-      const view = await this.#freezeOverlay(overlay, epoch, deltas, plan);
-      return new VolumeView({
-        native: this.#deps.native,
-        overlay,
-        view,
-        volumeName: this.attributes.name,
-        geometry: this.geometry,
-        epoch,
-        frozenAtMs,
-        end: () => this.#endView(view, epoch),
-      });
-    });
+    return await this.#freezer.freeze(plan);
+  }
+
+  async hold(): Promise<HeldInstant> {
+    return await this.#freezer.hold();
   }
 
   async commitChain(tip: ChainTip): Promise<void> {
@@ -271,46 +269,6 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       this.#overlay = undefined;
       if (overlay) await close(overlay);
     });
-  }
-
-  async #deltasOf(plan: PlanKind): Promise<readonly number[]> {
-    if (plan.kind === 'full') return [];
-    const { baseEpoch } = plan.base;
-    if (!this.deltasCompleteSince(baseEpoch)) throw bitsLost(this.attributes.name);
-    return (await this.directory.sealedEpochs()).filter((epoch) => epoch > baseEpoch);
-  }
-
-  async #freezeOverlay(
-    overlay: OverlayHandle,
-    epoch: number,
-    deltas: readonly number[],
-    plan: PlanKind,
-  ): Promise<ViewHandle> {
-    try {
-      return await this.#deps.native.freezeOverlay(overlay, {
-        nextDeltaPath: this.directory.liveDeltaPath(this.file.current.session, epoch + 1),
-        nextEpoch: epoch + 1,
-        sealedDeltaPath: this.directory.deltaPath(epoch),
-        sidePath: this.directory.sidePath(epoch),
-        full: plan.kind === 'full',
-        baseDeltaPaths: deltas.map((sealed) => this.directory.deltaPath(sealed)),
-        also: plan.kind === 'full' ? [] : (plan.also ?? []),
-      });
-    } catch (error) {
-      this.#chains.viewClosed(epoch);
-      if (errnoOf(error) === 'EBADMSG') await this.#chains.loseBitsBefore(epoch);
-      throw freezingError(error, this.attributes.name);
-    }
-  }
-
-  async #endView(view: ViewHandle, epoch: number): Promise<void> {
-    try {
-      // With the overlay its views have ended too.
-      if (this.#overlay) await this.#deps.native.endView(this.#overlay, view);
-    } finally {
-      this.#chains.viewClosed(epoch);
-      if (!this.#chains.hasOpenViews) await this.#sources.closeRetired();
-    }
   }
 
   /** @param what a participle, for the message when it fails */

@@ -85,6 +85,23 @@ export interface FrozenView {
   release(): Promise<void>;
 }
 
+/**
+ * A point in time for which nothing is planned yet, as of a backup that waits: all of it is
+ * preserved, so that each block which is overwritten costs a copy, whoever wants it later.
+ */
+export interface HeldInstant {
+  readonly epoch: number;
+  /** Time of the instant, ms since 1970 UTC. */
+  readonly frozenAtMs: number;
+  /**
+   * Once: only what `plan` names is preserved from now on. Rejects as `freeze` does, and then the
+   * instant is still held. Instants of a volume are settled in the order in which they were taken.
+   */
+  settle(plan: PlanKind): Promise<FrozenView>;
+  /** Ends the view that `settle` gave as well. */
+  release(): Promise<void>;
+}
+
 export type PlanKind =
   | { readonly kind: 'full'; readonly reason: FullReason }
   | {
@@ -104,6 +121,8 @@ export interface BackupSource {
    * six.
    */
   freeze(plan: PlanKind): Promise<FrozenView>;
+  /** One instant now, its plan later. Rejects as `freeze` does. */
+  hold(): Promise<HeldInstant>;
   /**
    * Whether deltas since the tip's base epoch are complete; false after a power cut or a
    * rolled-back state directory.

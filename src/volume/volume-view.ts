@@ -2,7 +2,7 @@ import { CloudvolError } from '../base/errors.ts';
 import type { Extent } from '../base/extent.ts';
 import type { Geometry } from '../base/geometry.ts';
 import type { NativeOverlay, OverlayHandle, ViewHandle } from '../native.ts';
-import type { FrozenView } from './volume-api.ts';
+import type { FrozenView, HeldInstant, PlanKind } from './volume-api.ts';
 
 export interface VolumeViewOptions {
   readonly native: NativeOverlay;
@@ -12,16 +12,18 @@ export interface VolumeViewOptions {
   readonly geometry: Geometry;
   readonly epoch: number;
   readonly frozenAtMs: number;
+  /** See HeldInstant.settle. */
+  readonly settle: (plan: PlanKind) => Promise<void>;
   /** Ends the view; called once. */
   readonly end: () => Promise<void>;
 }
 
 /** A frozen view of a volume's overlay. */
-export class VolumeView implements FrozenView {
+export class VolumeView implements FrozenView, HeldInstant {
   readonly geometry: Geometry;
   readonly epoch: number;
   readonly frozenAtMs: number;
-  readonly plannedBlocks: number;
+  plannedBlocks = 0;
   readonly #options: VolumeViewOptions;
   #isReleased = false;
 
@@ -30,7 +32,18 @@ export class VolumeView implements FrozenView {
     this.geometry = options.geometry;
     this.epoch = options.epoch;
     this.frozenAtMs = options.frozenAtMs;
-    this.plannedBlocks = options.native.plannedBlocks(options.view);
+  }
+
+  /** Its plan is fixed from now on. */
+  plan(): void {
+    const { native, view } = this.#options;
+    this.plannedBlocks = native.plannedBlocks(view);
+  }
+
+  async settle(plan: PlanKind): Promise<FrozenView> {
+    await this.#options.settle(plan);
+    this.plan();
+    return this;
   }
 
   *extents(): Generator<Extent> {

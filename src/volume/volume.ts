@@ -2,7 +2,7 @@ import type { BackingRecord, ChainRecord } from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
 import { LocalDisk, type LocalDiskDeps } from './local-disk.ts';
 import { VolumeAttachments, type AttachmentsDeps } from './volume-attachments.ts';
-import type { FrozenView, PlanKind } from './volume-api.ts';
+import type { FrozenView, HeldInstant, PlanKind } from './volume-api.ts';
 import type { VolumeDirectory } from './volume-directory.ts';
 import type { VolumeStateFile } from './volume-state-file.ts';
 
@@ -101,6 +101,11 @@ export class Volume extends LocalDisk {
   override async freeze(plan: PlanKind): Promise<FrozenView> {
     await this.#attachments.syncMounted();
     return await super.freeze(plan);
+  }
+
+  override async hold(): Promise<HeldInstant> {
+    await this.#attachments.syncMounted();
+    return await super.hold();
   }
 
   /**

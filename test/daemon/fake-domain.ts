@@ -85,8 +85,12 @@ export class FakeDomain implements Domain {
   }
 
   readonly recipes: Recipes = {
-    runBackup: async (_request, task) => {
-      await this.backups.run(task);
+    runBackup: async ({ held }, task) => {
+      try {
+        await this.backups.run(task);
+      } finally {
+        await held?.release();
+      }
       return fakeEntry('c/1-1', 'c' as ClusterId);
     },
     openChainSource: async () => NO_SOURCE,
@@ -178,6 +182,20 @@ export class FakeVolume {
   }
   async uploadJournalPaths() {
     return this.journalPath === undefined ? [] : [this.journalPath];
+  }
+  /** Instants that are held now. */
+  readonly held = new Set<object>();
+  async hold() {
+    const held = {
+      epoch: this.held.size + 1,
+      frozenAtMs: Date.now(),
+      settle: () => Promise.reject(new Error('nothing is settled in these tests')),
+      release: async () => {
+        this.held.delete(held);
+      },
+    };
+    this.held.add(held);
+    return held;
   }
   inspect() {
     const { blockCount } = this.geometry;

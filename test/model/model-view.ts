@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { endBlock, type Extent, extentsOf } from '../../src/base/extent.ts';
 import type { Geometry } from '../../src/base/geometry.ts';
-import type { FrozenView } from '../../src/volume/volume-api.ts';
+import type { FrozenView, HeldInstant, PlanKind } from '../../src/volume/volume-api.ts';
 
 interface Instant {
   readonly geometry: Geometry;
@@ -15,18 +15,19 @@ interface LiveVolume {
   readonly read: (extent: Extent) => Uint8Array;
   readonly step: (name: string) => void;
   readonly released: (view: ModelView) => void;
+  /** What a plan names as of the instant; for a view that is held. */
+  readonly planned: (plan: PlanKind) => ReadonlySet<number>;
 }
 
 /**
  * One instant, block by block: the old content of what was overwritten since, `absent` if it was
  * not local then.
  */
-export class ModelView implements FrozenView {
+export class ModelView implements FrozenView, HeldInstant {
   readonly geometry: Geometry;
   readonly epoch: number;
   readonly frozenAtMs: number;
-  readonly plannedBlocks: number;
-  readonly #planned: readonly number[];
+  #planned: readonly number[];
   readonly #needed: Set<number>;
   readonly #copies = new Map<number, Uint8Array | 'absent'>();
   readonly #volume: LiveVolume;
@@ -37,9 +38,20 @@ export class ModelView implements FrozenView {
     this.epoch = instant.epoch;
     this.frozenAtMs = instant.frozenAtMs;
     this.#planned = [...needed].sort((a, b) => a - b);
-    this.plannedBlocks = this.#planned.length;
     this.#needed = new Set(needed);
     this.#volume = volume;
+  }
+
+  get plannedBlocks(): number {
+    return this.#planned.length;
+  }
+
+  async settle(plan: PlanKind): Promise<FrozenView> {
+    this.#volume.step('settle');
+    const planned = this.#volume.planned(plan);
+    this.#planned = this.#planned.filter((block) => planned.has(block));
+    for (const block of this.#needed) if (!planned.has(block)) this.#needed.delete(block);
+    return this;
   }
 
   extents(): Iterable<Extent> {

@@ -7,6 +7,7 @@ import type {
   BackupSource,
   ChainTip,
   FrozenView,
+  HeldInstant,
   HydrationTarget,
   PendingCommit,
   PlanKind,
@@ -161,13 +162,32 @@ export class ModelVolume implements BackupSource, HydrationTarget {
 
   async freeze(plan: PlanKind): Promise<FrozenView> {
     this.#takeStep('freeze');
+    const planned = this.#planned(plan, this.#state.epoch, this.#nonZero());
+    return this.#view(planned, () => assert.fail('only what is held is settled'));
+  }
+
+  async hold(): Promise<HeldInstant> {
+    this.#takeStep('hold');
+    const { epoch } = this.#state;
+    const nonZero = this.#nonZero();
+    const all = Array.from({ length: this.geometry.blockCount }, (_, block) => block);
+    return this.#view(new Set(all), (plan) => this.#planned(plan, epoch, nonZero));
+  }
+
+  #planned(plan: PlanKind, through: number, nonZero: Set<number>): Set<number> {
+    if (plan.kind === 'full') return nonZero;
+    assert(plan.base.baseEpoch < through, 'instants are used in their order');
+    const needed = this.#dirtyAfter(plan.base.baseEpoch, through);
+    for (const extent of plan.also ?? []) {
+      for (let block = extent.firstBlock; block < endBlock(extent); block++) needed.add(block);
+    }
+    return needed;
+  }
+
+  #view(needed: ReadonlySet<number>, planned: (plan: PlanKind) => ReadonlySet<number>) {
     const state = this.#state;
     const epoch = state.epoch++;
     state.deltas.set(state.epoch, new Set());
-    const needed = plan.kind === 'full' ? this.#nonZero() : this.#dirtyAfter(plan.base.baseEpoch);
-    for (const extent of plan.kind === 'full' ? [] : (plan.also ?? [])) {
-      for (let block = extent.firstBlock; block < endBlock(extent); block++) needed.add(block);
-    }
     const view = new ModelView(
       { geometry: this.geometry, epoch, frozenAtMs: 1_700_000_000_000 + epoch },
       needed,
@@ -176,6 +196,7 @@ export class ModelVolume implements BackupSource, HydrationTarget {
         read: (extent) => this.#bytesOf(state.data, extent),
         step: (name) => this.#takeStep(name),
         released: (released) => this.#views.delete(released),
+        planned,
       },
     );
     this.#views.add(view);
@@ -275,10 +296,10 @@ export class ModelVolume implements BackupSource, HydrationTarget {
     state.absent.delete(block);
   }
 
-  #dirtyAfter(baseEpoch: number): Set<number> {
+  #dirtyAfter(baseEpoch: number, through: number): Set<number> {
     const dirty = new Set<number>();
     for (const [epoch, blocks] of this.#state.deltas) {
-      if (epoch > baseEpoch) for (const block of blocks) dirty.add(block);
+      if (epoch > baseEpoch && epoch <= through) for (const block of blocks) dirty.add(block);
     }
     return dirty;
   }

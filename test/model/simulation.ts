@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { isExpectedFailure } from './expected-failure.ts';
 import { instantClock } from './instant-clock.ts';
 import { Lab } from './lab.ts';
+import type { HeldInstant } from '../../src/volume/volume-api.ts';
 import { changeAtRandom, changeManyAtRandom } from './random-changes.ts';
 import { RecordingTask } from './recording-task.ts';
 import { withoutIds } from './without-ids.ts';
@@ -84,6 +85,7 @@ class Simulation {
     else if (dice < 88.5) await this.#stoppedBackup();
     else if (dice < 90.5) await this.#killedBackup();
     else if (dice < 91) await this.#powerCut();
+    else if (dice < 92) await this.#queuedBackups();
     else if (dice < 94) await this.#restore();
     else if (dice < 96) await this.#read();
     else if (dice < 97.5) await this.#hydrate();
@@ -122,7 +124,10 @@ class Simulation {
       onStep(name);
       if (writer && this.#random.chance(0.3)) changeAtRandom(this.#lab.volume, this.#random);
     };
-    const backup = this.#lab.backup({ repository: this.#lab.repositoryAt(index), full }, task);
+    const repository = this.#lab.repositoryAt(index);
+    const backup = this.#random.chance(0.3)
+      ? volume.hold().then((held) => this.#lab.backup({ repository, full, held }, task))
+      : this.#lab.backup({ repository, full }, task);
     const made = await this.#outcome(
       'backup',
       backup.then((entry) => {
@@ -142,6 +147,23 @@ class Simulation {
         this.#outcome('backup beside another', this.#lab.backup({ repository })),
       ),
     );
+  }
+
+  /** Their instants are taken one after another, and used in that order; one may be given up. */
+  async #queuedBackups(): Promise<void> {
+    const { volume } = this.#lab;
+    const queue: HeldInstant[] = [];
+    for (let count = 2 + this.#random.below(3); count > 0; count--) {
+      queue.push(await volume.hold());
+      changeAtRandom(volume, this.#random);
+    }
+    for (const held of queue) {
+      const repository = this.#lab.repositoryAt(this.#random.below(2));
+      if (this.#random.chance(0.2)) await held.release();
+      else await this.#outcome('queued backup', this.#lab.backup({ repository, held }));
+      changeAtRandom(volume, this.#random);
+    }
+    this.#require(volume.openViews === 0, 'a view stayed open');
   }
 
   async #stoppedBackup(): Promise<void> {

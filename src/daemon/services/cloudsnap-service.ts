@@ -1,4 +1,5 @@
 import { DEFAULT_FREQUENCY } from '../../backup/plan-backup.ts';
+import type { BackupRequest } from '../../backup/run-backup.ts';
 import { CloudvolError } from '../../base/errors.ts';
 import { checkLabels } from '../../base/labels.ts';
 import type {
@@ -12,13 +13,16 @@ import type { CloudsnapView } from '../../control/schemas.ts';
 import { isClusterId } from '../../format/cloudsnap-id.ts';
 import type { CredentialRegistry } from '../../secrets/credential-registry.ts';
 import type { TaskContext, TaskRecord } from '../../tasks/task-api.ts';
+import type { TaskSpec } from '../../tasks/task-spec.ts';
 import type { TaskRunner } from '../../tasks/task-runner.ts';
 import { withStallLimit } from '../../tasks/with-stall-limit.ts';
+import type { HeldInstant } from '../../volume/volume-api.ts';
 import type { Cleaner } from '../cleanup/cleaner.ts';
 import { unfinishedUploads } from '../cleanup/unfinished-uploads.ts';
 import type { ManagedVolumes, Recipes, Repositories, Surroundings } from '../domain.ts';
+import { SerialByKey } from '../serial-by-key.ts';
 import { withNameTold } from '../with-name-told.ts';
-import { cloudsnapView, taskView, unfinishedView } from './views.ts';
+import { cloudsnapView, isoTime, taskView, unfinishedView } from './views.ts';
 
 type CloudsnapCalls = 'backup' | 'listCloudsnaps' | 'deleteCloudsnap';
 type ListInput = Parameters<Handlers['listCloudsnaps']>[0];
@@ -59,6 +63,7 @@ export interface CloudsnapServiceDeps extends Surroundings {
 
 export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
   readonly #deps: CloudsnapServiceDeps;
+  readonly #instants = new SerialByKey();
 
   constructor(deps: CloudsnapServiceDeps) {
     this.#deps = deps;
@@ -78,10 +83,9 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       this.#deps,
     );
 
-  /** Queues a backup, also for the schedules. */
+  /** Queues a backup, also for the schedules; its instant is now, whenever its turn comes. */
   async startBackup(input: BackupInput): Promise<TaskRecord> {
-    const { volumes, credentials, repositories, recipes, tasks, damage, clock, log } = this.#deps;
-    const stall = { limitMs: this.#deps.stallLimitMs, clock };
+    const { volumes, credentials, repositories, tasks, damage, clock, log } = this.#deps;
     const source = volumes.find(input.volume);
     const { name } = source.attributes;
     refuseWhileRestoring(tasks, source.id, name);
@@ -101,20 +105,43 @@ export class CloudsnapService implements Pick<Handlers, CloudsnapCalls> {
       clock,
       log,
     } as const;
-    return tasks.submit(
-      {
-        kind: 'Backup',
-        volumeId: source.id,
-        volumeName: name,
-        credentialId: credential.id,
-        lane: chainLane(source.id),
-        result: { type: input.type },
-      },
-      async (context) => {
-        const named = withNameTold(context, input.onNamed);
-        await withStallLimit(named, stall, (watched) => recipes.runBackup(request, watched));
-      },
-    );
+    const spec = {
+      kind: 'Backup',
+      volumeId: source.id,
+      volumeName: name,
+      credentialId: credential.id,
+      lane: chainLane(source.id),
+    } as const;
+    // Instants are queued in the order in which they are taken.
+    return await this.#instants.run(source.id, async () => {
+      tasks.requireRoom(spec);
+      const held = await source.hold();
+      return await this.#submitHeld(spec, { ...request, held }, input.onNamed);
+    });
+  }
+
+  async #submitHeld(
+    spec: TaskSpec,
+    request: BackupRequest & { readonly held: HeldInstant },
+    onNamed: BackupInput['onNamed'],
+  ): Promise<TaskRecord> {
+    const { recipes, tasks, clock, stallLimitMs } = this.#deps;
+    const { held, type } = request;
+    const result = { type, instant: isoTime(held.frozenAtMs) };
+    try {
+      return tasks.submit(
+        { ...spec, result },
+        async (context) => {
+          const stall = { limitMs: stallLimitMs, clock };
+          const named = withNameTold(context, onNamed);
+          await withStallLimit(named, stall, (watched) => recipes.runBackup(request, watched));
+        },
+        () => held.release(),
+      );
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
   }
 
   readonly listCloudsnaps: Handlers['listCloudsnaps'] = async (input, signal) => {
