@@ -103,47 +103,6 @@ TEST("an incremental that also wants blocks that did not change keeps them as th
   CHECK(PlanOf(FreezeDirty(volume, *overlay)).empty());
 }
 
-TEST("a view that is held keeps everything, and what is not planned no longer once it is settled") {
-  TestVolume volume(DiskFolder(), Kind::kLocal, 100);
-  const auto overlay = volume.Open();
-  for (const uint64_t block : {1, 2, 3}) WriteBlock(*overlay, block, 1);
-  FreezeDirty(volume, *overlay);
-  WriteBlock(*overlay, 2, 2);
-  FreezeOptions first = volume.NextFreeze(*overlay, false);
-  first.hold = true;
-  const View older = overlay->Freeze(first);
-  WriteBlock(*overlay, 1, 3);
-  CHECK(older->copied->Test(1));
-  FreezeOptions second = volume.NextFreeze(*overlay);
-  second.hold = true;
-  const View newer = overlay->Freeze(second);
-  WriteBlock(*overlay, 2, 4);
-  WriteBlock(*overlay, 50, 4);
-  CHECK(!older->copied->Test(2) && newer->copied->Test(2) && newer->copied->Test(50));
-  // What is a hole now was data at the instant, and lies in the side store of the newer view.
-  CHECK_EQ(overlay->Zero(3 * kBlockBytes, kBlockBytes).error, 0);
-  ViewPlan incremental;
-  incremental.base_delta_paths = {first.sealed_delta_path};
-  overlay->Settle(*older, incremental);
-  CHECK(PlanOf(older) == std::vector<uint64_t>{2});
-  CHECK_EQ(ReadOf(*overlay, older, 2), 2u);
-  ViewPlan full;
-  full.full = true;
-  overlay->Settle(*newer, full);
-  CHECK((PlanOf(newer) == std::vector<uint64_t>{1, 2, 3, 50}));
-  CHECK_EQ(ReadOf(*overlay, newer, 3), 1u);
-  WriteBlock(*overlay, 60, 5);
-  CHECK(!newer->copied->Test(60));
-  overlay->EndView(newer);
-  CHECK_EQ(ReadOf(*overlay, older, 2), 2u);
-  CHECK(!older->copied->Test(1) || ReadOf(*overlay, older, 1) == 1u);
-  CHECK_FAILS(EBADF, overlay->Settle(*newer, full));
-  ViewPlan missing;
-  missing.base_delta_paths = {DiskFolder() + "/missing"};
-  CHECK_FAILS(ENOENT, overlay->Settle(*older, missing));
-  CHECK(PlanOf(older) == std::vector<uint64_t>{2});
-}
-
 TEST("a block whose view has what it needs costs the writer one copy, and then none") {
   TestVolume volume(DiskFolder(), Kind::kLocal, 8);
   const auto overlay = volume.Open();

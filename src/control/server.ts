@@ -8,6 +8,7 @@ import { translateHostError } from '../base/host-error.ts';
 import type { Log } from '../base/log.ts';
 import { toErrorBody } from './error-body.ts';
 import { httpStatusOf } from './http-status.ts';
+import { openApiDocument } from './openapi.ts';
 import { ROUTES, pathInputs, type CallName, type Route, type RouteName } from './routes.ts';
 import { CALLS, type Api } from './schemas.ts';
 import { sendStream } from './send-stream.ts';
@@ -23,6 +24,9 @@ const MAX_PARAM_CHARACTERS = 8192;
 
 /** Read and write for the owner and the group: who may connect rules the agent. */
 const SOCKET_MODE = 0o660;
+
+/** Where the API describes itself. */
+const OPENAPI_PATH = '/v1/openapi.json';
 
 /**
  * `signal` is aborted when the caller hangs up: for calls that only wait or look. An answer that
@@ -105,6 +109,9 @@ export function buildServer(handlers: Handlers, log: Log): FastifyInstance {
     return reply.code(httpStatusOf(error.code)).send(toErrorBody(error));
   });
   for (const name of Object.keys(ROUTES) as RouteName[]) addRoute(fastify, name, handlers, log);
+  fastify.get(OPENAPI_PATH, (_request, reply) =>
+    reply.type('application/json').send(JSON.stringify(openApiDocument())),
+  );
   return fastify;
 }
 

@@ -19,7 +19,7 @@ import { hydrate } from '../../src/restore/hydrate.ts';
 import { MetricsStore } from '../../src/store/layers/metrics.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Volume } from '../../src/volume/volume.ts';
-import { VolumeCatalog } from '../../src/volume/volume-catalog.ts';
+import type { VolumeCatalog } from '../../src/volume/volume-catalog.ts';
 import { DiskLab, readAll } from '../volume/disk-lab.ts';
 
 const BLOCK = 4096;
@@ -118,7 +118,10 @@ class QueueLab {
           clock: systemClock,
           log: silentLog,
         })),
-      openCatalog: () => Promise.reject(new Error('nothing is looked into in these tests')),
+      openCatalog: async () => {
+        const nothing = async function* (): AsyncGenerator<never> {};
+        return { list: nothing, pack: nothing, close: async () => {} };
+      },
       recipes: {
         runBackup,
         openChainSource: (repository, entry) =>
@@ -145,7 +148,7 @@ test('a backup that waits is of the moment at which it was asked for', async (t)
   }
   t.deepEqual(
     tasks.map(({ state }) => state),
-    ['Active', ...Array(5).fill('Queued')],
+    ['Active', ...Array.from({ length: 5 }, () => 'Queued')],
   );
   await lab.write(7);
   await t.throwsAsync(lab.backup(), {
@@ -156,7 +159,7 @@ test('a backup that waits is of the moment at which it was asked for', async (t)
   const ended = await Promise.all(tasks.map((task) => lab.ended(task)));
   t.deepEqual(
     ended.map(({ state }) => state),
-    Array(6).fill('Done'),
+    Array.from({ length: 6 }, () => 'Done'),
   );
   for (const [index, { cloudsnapId }] of ended.entries()) {
     t.is(cloudsnapId.endsWith('-incr'), index > 0, cloudsnapId);
@@ -165,7 +168,7 @@ test('a backup that waits is of the moment at which it was asked for', async (t)
   // Each took what changed since the one before, and nothing that came after it.
   t.deepEqual(
     ended.slice(1).map(({ result }) => result['plannedBlocks']),
-    Array(5).fill(3),
+    Array.from({ length: 5 }, () => 3),
   );
   // The seventh in a row is an incremental, the eighth a full again, of what came last.
   const last = await readAll(lab.volume);
@@ -206,7 +209,7 @@ test('what is stopped in the queue or at work leaves chain and bits as they were
   for (let count = 0; count < 6; count++) await lab.backup();
 });
 
-test('a task that ended in the queue is in the history, also of the next agent', async (t) => {
+test('what was stopped in the queue is in the history', async (t) => {
   const lab = await QueueLab.open(t);
   await lab.write(1);
   const [active, queued] = [await lab.backup(), await lab.backup()];
