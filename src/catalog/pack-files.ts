@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { drained } from '../base/drained.ts';
 import { CloudvolError, errnoOf } from '../base/errors.ts';
 import { pathBytes, type FileEntry } from './file-entry.ts';
 import { GuestProcess } from './guest-process.ts';
@@ -63,23 +64,10 @@ async function nameFiles(stdin: Writable, files: AsyncIterable<FileEntry>): Prom
     // The root has no name: its files come without it.
     const name = pathBytes(entry).subarray(1);
     if (name.length === 0) continue;
-    if (!stdin.write(Buffer.concat([name, ZERO]))) await drainedOrClosed(stdin);
+    if (!stdin.write(Buffer.concat([name, ZERO]))) await drained(stdin);
     if (stdin.destroyed) return;
   }
   stdin.end();
-}
-
-function drainedOrClosed(stdin: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stdin.off('drain', done);
-      stdin.off('close', done);
-      resolve();
-    };
-    if (stdin.destroyed) return resolve();
-    stdin.once('drain', done);
-    stdin.once('close', done);
-  });
 }
 
 function noTar(cause: unknown): CloudvolError {

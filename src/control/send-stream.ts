@@ -1,7 +1,6 @@
-import type { ServerResponse } from 'node:http';
-
 import type { FastifyReply } from 'fastify';
 
+import { drained } from '../base/drained.ts';
 import type { CloudvolError } from '../base/errors.ts';
 import { toErrorBody } from './error-body.ts';
 import { END_TRAILER, ERROR_TRAILER } from './stream-trailers.ts';
@@ -40,18 +39,4 @@ export async function sendStream(
     await iterator.return?.();
   }
   raw.end();
-}
-
-/** Resolves too when the reader has gone. */
-function drained(raw: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      raw.off('drain', done);
-      raw.off('close', done);
-      resolve();
-    };
-    if (raw.destroyed) return resolve();
-    raw.once('drain', done);
-    raw.once('close', done);
-  });
 }

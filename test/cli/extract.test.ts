@@ -148,6 +148,21 @@ test('a failure in the middle leaves nothing, and says why', async (t) => {
   t.deepEqual(readdirSync(to), []);
 });
 
+test('what is no archive is said to be none, however much of it comes', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'cloudvol-noise-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const lab = await openCliLab(t, {
+    extractCloudsnap: async function* () {
+      for (let i = 0; i < 64; i++) yield Buffer.alloc(1 << 20, 'noise');
+    },
+  });
+  const args = ['--snap', SNAP_ID, '--to', directory, '--path', 'x'];
+  const result = await lab.run('cloudsnap', 'extract', ...args);
+  t.is(result.code, EXIT.failed);
+  t.regex(result.stderr, /^cloudvol: the files cannot be written: tar: .*\nhint: .*\n$/);
+  t.deepEqual(readdirSync(directory), []);
+});
+
 test('paths that make no sense together are refused before anything is asked', async (t) => {
   const { asked, extract } = await openLab(t, fill);
   const refusals = [

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { drained } from '../../base/drained.ts';
 import { CloudvolError, errnoOf } from '../../base/errors.ts';
 
 /**
@@ -42,8 +43,8 @@ export async function unpackArchive(
   ended.catch(() => {});
   try {
     for await (const chunk of chunks) {
-      if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, 'drain'), ended]);
-      if (child.exitCode !== null) break;
+      if (child.stdin.destroyed) break;
+      if (!child.stdin.write(chunk)) await drained(child.stdin);
     }
     child.stdin.end();
     const [, words] = await ended;

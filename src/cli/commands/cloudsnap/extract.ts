@@ -6,6 +6,7 @@ import { defineCommand } from '../../command.ts';
 import { escapeName } from '../../escape-name.ts';
 import { extractFiles } from '../../extract/extract-files.ts';
 import { targetsOf } from '../../extract/targets.ts';
+import { WatchedStream } from '../../extract/watched-stream.ts';
 import { given } from '../../given.ts';
 
 export const command = defineCommand({
@@ -20,7 +21,8 @@ export const command = defineCommand({
     to: { kind: 'text', about: 'directory to put them in; made if it is not there [.]' },
     'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
   },
-  async run({ client, output, json, signal }, options) {
+  async run(context, options) {
+    const { client, output, json, signal } = context;
     if (options.path.length === 0) {
       throw new CloudvolError('usage/missing-argument', 'a file or folder has to be named', {
         hint: 'cloudvol cloudsnap extract --snap ID --path FILE',
@@ -33,26 +35,15 @@ export const command = defineCommand({
       paths: targets.map(({ source }) => `/${source}`),
       ...given({ credential: options['cred-id'] }),
     };
-    let receivedBytes = 0;
-    const archive = client.stream('extractCloudsnap', input, { signal });
-    await extractFiles(
-      counted(archive, (bytes) => (receivedBytes += bytes)),
-      targets,
-      directory,
+    const archive = new WatchedStream(
+      client.stream('extractCloudsnap', input, { signal }),
+      json ? undefined : output,
     );
+    await extractFiles(archive, targets, directory);
+    const { receivedBytes } = archive;
     const paths = targets.map(({ path }) => path);
     if (json) return output.json({ cloudsnapId: options.snap, paths, receivedBytes });
     for (const path of paths) output.line(`Extracted ${escapeName(path)}`);
     output.line(`${formatByteSize(receivedBytes)} fetched from ${options.snap}`);
   },
 });
-
-async function* counted(
-  chunks: AsyncIterable<Buffer>,
-  count: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    count(chunk.length);
-    yield chunk;
-  }
-}
