@@ -220,7 +220,7 @@ test('a host cut off while it took over gives the number up when it starts again
   t.fail('more requests than taking over makes');
 });
 
-test('a host that sleeps anywhere in a backup and is overtaken never publishes', async (t) => {
+test('one-writer-per-volume: a host that sleeps and is overtaken never publishes', async (t) => {
   for (let nth = 1; nth < ENOUGH; nth++) {
     const { lab, way, first, second } = await twoHosts();
     const images = new Map<string, Uint8Array>();

@@ -8,7 +8,7 @@ import { SweepSimulation } from './sweep-simulation.ts';
 const [first, last] = seedsOf(process.env['SEEDS'] ?? '6');
 const OPERATIONS = Number(process.env['OPERATIONS'] ?? 60);
 
-test('whatever two hosts do, no published cloudsnap loses an object', async (t) => {
+test('published-keeps-its-objects, dead-uploads-go: whatever two hosts do', async (t) => {
   t.timeout(600_000 + (last - first) * 60_000);
   const directory = mkdtempSync(join(tmpdir(), 'cloudvol-sweep-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));

@@ -16,7 +16,7 @@ import {
   request,
 } from './sweep-scene.ts';
 
-test('a sweep removes what nobody needs, and nothing else', async (t) => {
+test('dead-uploads-go: a sweep removes what nobody needs, and nothing else', async (t) => {
   const { scene, leftovers } = await littered();
   const before = await scene.prefixes();
   const report = await (await scene.process()).sweep(request(), never);

@@ -111,7 +111,7 @@ test('a deleted cloudsnap is not listed any more; its objects go in the backgrou
   await domain.untilPrefixes(t, 2);
 });
 
-test('an agent that ends before objects are removed goes on when it starts again', async (t) => {
+test('deletion-goes-on: what an ended agent did not remove, the next one does', async (t) => {
   const { lab, domain, backUp } = await openCleanupLab(t);
   const doomed = await backUp(null);
   await backUp(null);
