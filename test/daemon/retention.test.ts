@@ -148,7 +148,7 @@ test('retention never removes a base in use: an unfinished upload builds on it',
   lab.domain.volumes[0]!.journalPath = journalPath;
   const { actions, cloudsnaps } = await prune(lab, { rules: { last: 1 }, dryRun: true });
   t.is(actions, 'keep keep keep');
-  t.deepEqual(cloudsnaps[1]?.reasons, ['an unfinished upload of volume v builds on it']);
+  t.deepEqual(cloudsnaps[1]?.reasons, [`the unfinished ${ids[2]}-incr builds on it`]);
   await journal.remove();
   t.is((await prune(lab, { rules: { last: 1 } })).actions, 'remove remove keep');
 });

@@ -1,4 +1,4 @@
-import { findUnfinishedUpload } from '../../cloudsnap/unfinished-upload.ts';
+import { unfinishedUploads } from '../cleanup/unfinished-uploads.ts';
 import type { ManagedVolumes } from '../domain.ts';
 
 /**
@@ -11,15 +11,13 @@ export async function retentionPins(
   nowMs: number,
 ): Promise<Map<string, string>> {
   const pins = new Map<string, string>();
+  for (const { cloudsnapId, parent } of await unfinishedUploads(volumes, repositoryId, nowMs)) {
+    if (parent) pins.set(parent.cloudsnapId, `the unfinished ${cloudsnapId} builds on it`);
+  }
   for (const volume of volumes.list()) {
-    const { name } = volume.attributes;
-    const journalPath = volume.uploadJournalPath(repositoryId);
-    const upload = journalPath && (await findUnfinishedUpload(journalPath, nowMs));
-    if (upload && upload.repositoryId === repositoryId && upload.parent) {
-      pins.set(upload.parent.cloudsnapId, `an unfinished upload of volume ${name} builds on it`);
-    }
     const { backing } = await volume.inspect();
-    if (backing) pins.set(backing.cloudsnapId, `volume ${name} still reads from it`);
+    if (!backing) continue;
+    pins.set(backing.cloudsnapId, `volume ${volume.attributes.name} still reads from it`);
   }
   return pins;
 }
