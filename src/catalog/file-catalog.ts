@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { CloudvolError } from '../base/errors.ts';
 import { Limiter } from '../base/limiter.ts';
 import { namesOfPath } from './catalog-path.ts';
@@ -110,11 +110,12 @@ export class FileCatalog {
     });
   }
 
-  /** Ends what is under way, and waits until nothing is mounted. */
+  /** Ends what is under way, and waits until nothing is mounted and nothing kept in memory. */
   async close(): Promise<void> {
     const reason = new CloudvolError('agent/stopping', 'the agent is being stopped');
     this.#stopping.abort(reason);
     await Promise.all(Array.from({ length: MAX_IMAGES }, () => this.#turns.acquire()));
+    await rm(this.#deps.places.liveDir, { recursive: true, force: true });
   }
 
   /** Opens an image, lets somebody look into it, closes it in any case. */

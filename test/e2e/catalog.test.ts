@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { chooseLiveDirectory } from '../../src/config/live-directory.ts';
 import { TestAgent } from '../support/agent.ts';
 import { eventually } from '../support/eventually.ts';
 import { requires } from '../support/requires.ts';
@@ -176,5 +177,7 @@ requires(...needs, 'mkfs.ext4')(
       for await (const _ of stopped);
     });
     t.deepEqual(catalogTraces(agent), []);
+    const own = join(agent.directory, 'run/live');
+    t.false(existsSync(await chooseLiveDirectory(own, join(agent.directory, 'state'))));
   },
 );
