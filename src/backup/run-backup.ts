@@ -106,7 +106,7 @@ async function settlePlan(
 ): Promise<BackupPlan> {
   const { source, repository, log } = request;
   const { takeover = false } = request;
-  // Before the freeze, and before anything is looked at: it may take a while.
+  // Before anything is looked at: it may take a while.
   const onWait = (sentence: string) => task.note(sentence);
   await repository.own(source.id, { takeover, onWait }, task.signal);
   const visible = await repository.list({ volumeId: source.id }, task.signal);
