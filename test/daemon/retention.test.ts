@@ -116,7 +116,7 @@ test('a deletion that fails does not hold up the others, and the task says so', 
   t.deepEqual(await visible(lab), [ids[5]]);
 });
 
-test('retention never removes a base in use: a volume here reads from it', async (t) => {
+test('retention-keeps-bases: a volume here reads from it', async (t) => {
   const lab = await openCloud(t);
   const ids = await chain(lab, new ModelImage(4), 'fiif');
   const cloudsnap = ids[1] ?? '';
@@ -132,7 +132,7 @@ test('retention never removes a base in use: a volume here reads from it', async
   t.deepEqual(await visible(lab), [ids[3]]);
 });
 
-test('retention never removes a base in use: an unfinished upload builds on it', async (t) => {
+test('retention-keeps-bases: an unfinished upload builds on it', async (t) => {
   const lab = await openCloud(t);
   await lab.create('v');
   const ids = await chain(lab, new ModelImage(4), 'fif');

@@ -27,7 +27,7 @@ function plan(manifests: Parameters<typeof planRetention>[0], policy: Partial<Re
   return planRetention(manifests, { rules: {}, nowMs: NOW, ...policy });
 }
 
-test('retention never removes a base in use', (t) => {
+test('retention-keeps-bases: retention never removes a base in use', (t) => {
   const decisions = plan(chain(10, 7), { rules: { last: 2 } });
   t.deepEqual(kept(decisions), [8, 9, 10]);
   t.deepEqual(decisions[7]?.reasons, [`as the base of ${idOf(9, true)}`]);
@@ -42,7 +42,7 @@ test('retention never removes a base in use', (t) => {
   ]);
 });
 
-test('retention never removes a base in use, also where what lies between cannot be read', (t) => {
+test('retention-keeps-bases: also where what lies between cannot be read', (t) => {
   const readable = chain(7, 7).filter(({ sequence }) => sequence !== 4);
   t.deepEqual(kept(plan(readable, { rules: { last: 1 } })), [1, 2, 3, 5, 6, 7]);
 });
