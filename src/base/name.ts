@@ -13,10 +13,10 @@ export const MAX_NAME_LENGTH = 128;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 /**
- * Returns `name` when a volume or credential may be called so.
+ * Returns `name` when a volume, credential or secret may be called so.
  * @throws CloudvolError `<kind>/bad-name`
  */
-export function checkName(kind: 'volume' | 'credential', name: string): string {
+export function checkName(kind: 'volume' | 'credential' | 'secret', name: string): string {
   const code = `${kind}/bad-name` as const;
   if (name.length > MAX_NAME_LENGTH) {
     throw new CloudvolError(code, `a ${kind} name of ${name.length} characters is too long`, {

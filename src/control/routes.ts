@@ -54,6 +54,9 @@ export const ROUTES = {
   inspectSecrets: get('/v1/secrets/verify'),
   loginSecrets: post('/v1/secrets/login', QUICK_MS),
   logoutSecrets: post('/v1/secrets/logout', QUICK_MS),
+  putSecret: put('/v1/secrets/kvdb/:name', QUICK_MS),
+  getSecret: get('/v1/secrets/kvdb/:name'),
+  listSecrets: get('/v1/secrets/kvdb'),
 
   backup: post('/v1/cloudbackups', SLOW_MS),
   restore: post('/v1/cloudbackups/restore', SLOW_MS),

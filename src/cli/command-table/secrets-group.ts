@@ -15,6 +15,21 @@ const KVDB: CommandGroup = {
       load: () => import('../commands/secrets/kvdb/logout.ts'),
     },
     {
+      name: 'put-secret',
+      summary: 'Keep a secret under a name; one of that name is replaced',
+      load: () => import('../commands/secrets/kvdb/put-secret.ts'),
+    },
+    {
+      name: 'get-secret',
+      summary: 'Print a secret',
+      load: () => import('../commands/secrets/kvdb/get-secret.ts'),
+    },
+    {
+      name: 'list-secrets',
+      summary: 'List the names of the secrets',
+      load: () => import('../commands/secrets/kvdb/list-secrets.ts'),
+    },
+    {
       name: 'status',
       summary: 'Say whether the secret store is locked',
       load: () => import('../commands/secrets/kvdb/status.ts'),

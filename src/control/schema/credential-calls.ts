@@ -13,6 +13,9 @@ import {
 } from './shapes.ts';
 import { credentialView } from './views.ts';
 
+/** A whole key file, and some more. */
+const MAX_SECRET = 64 << 10;
+
 /** More endpoints than any store has gateways behind one name. */
 const MAX_ENDPOINTS = 64;
 
@@ -105,4 +108,13 @@ export const CREDENTIAL_CALLS = {
     }),
   },
   logoutSecrets: { input: nothing, output: nothing },
+  putSecret: {
+    input: closed({ name: reference(), value: Type.String({ maxLength: MAX_SECRET }) }),
+    output: nothing,
+  },
+  getSecret: {
+    input: closed({ name: reference() }),
+    output: closed({ name: Type.String(), value: Type.String() }),
+  },
+  listSecrets: { input: nothing, output: Type.Array(closed({ name: Type.String() })) },
 } as const;
