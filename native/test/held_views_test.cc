@@ -1,4 +1,7 @@
 // Instants that are taken before their plan is known; frozen_views_model_test.cc has random ones.
+#include <cerrno>
+
+#include "core/failure.h"
 #include "test/test_volume.h"
 
 namespace cloudvol::test {
