@@ -20,6 +20,7 @@ const LONG = [
   'test/backup/failed-backup.test.ts',
   'test/backup/fault-campaign.test.ts',
   'test/backup/repair.test.ts',
+  'test/backup/resume-encrypted.test.ts',
   'test/backup/simulation.test.ts',
   'test/cloudsnap/change-passphrase.test.ts',
   'test/cloudsnap/encryption.test.ts',

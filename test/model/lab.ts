@@ -23,6 +23,8 @@ export interface LabOptions {
   readonly geometry?: Geometry;
   /** The stores, which outlive every process; one repository in each. Default: one MemoryStore. */
   readonly disks?: readonly ObjectStore[];
+  /** Makes encrypted repositories. */
+  readonly passphrase?: string;
   /** Small packs make several of a small volume. */
   readonly packTargetBytes?: number;
   /** Puts layers between a process and the store. */
@@ -54,7 +56,7 @@ export class Lab {
   readonly damage = new DamageRegister(Sqlite.open(':memory:', [DAMAGE_TABLE_SQL]), this.clock);
   readonly #clusterId: ClusterId = newClusterId();
   readonly #wrap: (store: ObjectStore) => ObjectStore;
-  readonly #packs: { readonly packTargetBytes?: number };
+  readonly #repositoryOptions: Pick<LabOptions, 'packTargetBytes' | 'passphrase'>;
   onStep: StepHook = () => {};
   volume: ModelVolume;
   repositories: readonly CloudsnapRepository[] = [];
@@ -66,8 +68,11 @@ export class Lab {
   private constructor(options: LabOptions, volume: ModelVolume) {
     this.disks = options.disks ?? [new MemoryStore()];
     this.#wrap = options.wrap ?? ((store) => store);
-    this.#packs =
-      options.packTargetBytes === undefined ? {} : { packTargetBytes: options.packTargetBytes };
+    const { packTargetBytes, passphrase } = options;
+    this.#repositoryOptions = {
+      ...(packTargetBytes === undefined ? {} : { packTargetBytes }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+    };
     this.volume = volume;
   }
 
@@ -184,7 +189,7 @@ export class Lab {
       clusterId: this.#clusterId,
       log: silentLog,
       clock: this.clock,
-      ...this.#packs,
+      ...this.#repositoryOptions,
     });
   }
 
