@@ -5,11 +5,24 @@ import { openRepository } from '../../src/cloudsnap/repository.ts';
 import { GroupSampler } from '../../src/cloudsnap/verify/group-sampler.ts';
 import type { VerifyReport } from '../../src/cloudsnap/verify/verify-report.ts';
 import { RetryStore } from '../../src/store/layers/retry.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { ObjectInfo } from '../../src/store/object-store.ts';
 import { seededFaults } from '../../src/store/layers/seeded-faults.ts';
 import { instantClock } from '../model/instant-clock.ts';
 import { BLOCK, CloudsnapLab, ModelImage, contentOf } from './cloudsnap-lab.ts';
 
 const never = new AbortController().signal;
+
+/** Its listings are of an earlier time than its objects. */
+class StaleStore extends MemoryStore {
+  lacks: (key: string) => boolean = () => false;
+
+  override async *list(
+    ...[prefix, options]: Parameters<MemoryStore['list']>
+  ): AsyncGenerator<ObjectInfo> {
+    for await (const info of super.list(prefix, options)) if (!this.lacks(info.key)) yield info;
+  }
+}
 
 interface Point {
   readonly entry: CloudsnapEntry;
@@ -101,6 +114,26 @@ test('no false alarm: what goes wrong on the way is no damage', async (t) => {
     });
     for (const { entry } of points) t.deepEqual((await verify(lab, entry)).damage, [], `${seed}`);
   }
+});
+
+test('no false alarm: a listing that lacks objects does not make them damaged', async (t) => {
+  const disk = new StaleStore();
+  const lab = await CloudsnapLab.open({ disk });
+  const image = new ModelImage(60);
+  image.change(seededRandom(1), 150);
+  const entry = await lab.backUp(image, null);
+  disk.lacks = (key) => key.includes('/pack-') || key.includes('/index-');
+  t.deepEqual((await verify(lab, entry)).damage, []);
+  const lost = (await lab.keys()).length;
+  disk.lacks = () => false;
+  const pack = (await lab.keys()).find((key) => key.includes('/pack-'))!;
+  t.true((await lab.keys()).length > lost);
+  await disk.delete([pack]);
+  const { damage } = await verify(lab, entry);
+  t.deepEqual(
+    damage.map(({ object, finding }) => [object, finding]),
+    [[pack, 'it is missing']],
+  );
 });
 
 const DAMAGE: Record<string, (body: Uint8Array) => Uint8Array | undefined> = {
