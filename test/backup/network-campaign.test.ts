@@ -1,85 +1,121 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import test from 'ava';
 import { systemClock } from '../../src/base/clock.ts';
+import type { CloudvolError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
+import { AzureStore } from '../../src/store/azure.ts';
+import { GoogleStore } from '../../src/store/google.ts';
+import type { ObjectStore } from '../../src/store/object-store.ts';
 import { S3Store } from '../../src/store/s3.ts';
-import { realLayers, runCampaign } from '../model/fault-campaign.ts';
-import type { Tally } from '../model/simulation.ts';
-import { requires } from '../support/requires.ts';
-import { startFaultProxy, type ProxyFault } from '../support/servers/fault-proxy.ts';
+import { realLayers } from '../model/fault-campaign.ts';
+import { Lab } from '../model/lab.ts';
+import { RecordingTask } from '../model/recording-task.ts';
+import { type Need, requires } from '../support/requires.ts';
+import { startAzurite } from '../support/servers/azurite.ts';
+import { startFakeGcs } from '../support/servers/fake-gcs.ts';
+import { startFaultProxy } from '../support/servers/fault-proxy.ts';
 import { startRgw } from '../support/servers/rgw.ts';
+import { type CampaignServer, runNetworkCampaign } from './network-campaign.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
-const BACKUPS = Number(process.env['BACKUPS'] ?? 20);
-/** A server on the same machine answers sooner, unless the proxy let it hang. */
-const REQUEST_LIMIT_MS = 1500;
+const BACKUPS = process.env['BACKUPS'];
+const BLOCK = 4096;
+const bucket = () => `t-${randomUUID()}`;
 
-/** A fifth of all requests; one in fifty hangs, which costs the time limit. */
-const FAULTS: readonly (readonly [kind: ProxyFault, rate: number])[] = [
-  ['reset', 0.05],
-  ['lost-answer', 0.05],
-  ['truncate', 0.03],
-  ['garble', 0.02],
-  [503, 0.02],
-  ['hang', 0.02],
-];
-
-/** Besides those that are drawn: few runs have so many requests that one is certain to be. */
-const GARBLE_EVERY = 25;
-
-requires('radosgw')(
-  `${BACKUPS} backups over a network where a fifth of the requests fails: right or cleanly failed`,
-  async (t) => {
-    const server = await startRgw();
-    t.teardown(() => server.stop());
-    const random = seededRandom(SEED);
-    const faults = { on: false };
-    const tally: Tally = new Map();
-    let objectGets = 0;
-    const proxy = await startFaultProxy(server.endpoint, (request) => {
-      if (!faults.on) return undefined;
-      const isDue = isObjectGet(request) && ++objectGets % GARBLE_EVERY === 0;
-      const fault = isDue ? 'garble' : draw(random.next(), request);
-      const what = fault === undefined ? 'request' : `${fault} of ${request.method}`;
-      tally.set(what, (tally.get(what) ?? 0) + 1);
-      return fault;
-    });
-    t.teardown(() => proxy.stop());
-    const target = { ...server.target(`t-${randomUUID()}`), endpoints: [proxy.endpoint] };
-    const store = await S3Store.open(target);
-    t.teardown(() => store.close());
-    const outcome = await runCampaign({
-      seed: SEED,
-      backups: BACKUPS,
-      disks: [store],
-      way: {
-        wrap: (next) => realLayers(next, { clock: systemClock, requestLimitMs: REQUEST_LIMIT_MS }),
-        setFaults: (on) => (faults.on = on),
-      },
-    });
-    t.log(Object.fromEntries([...tally, ...outcome].sort(([a], [b]) => (a < b ? -1 : 1))));
-    for (const what of ['reset of PUT', 'lost-answer of PUT', 'garble of GET', 'truncate of GET']) {
-      t.true((tally.get(what) ?? 0) > 0, what);
-    }
-    t.true((outcome.get('backup: done') ?? 0) > 0);
-    t.true((outcome.get('point compared') ?? 0) > 0);
-  },
-);
-
-/**
- * Object bodies are garbled, which their hashes tell. A listing has none: what plain http does to
- * it is between the store and whoever leaves TLS out.
- */
-function draw(point: number, request: IncomingMessage): ProxyFault | undefined {
-  let end = 0;
-  for (const [kind, rate] of FAULTS) {
-    end += rate;
-    if (point >= end) continue;
-    return kind === 'garble' && !isObjectGet(request) ? 'reset' : kind;
-  }
-  return undefined;
+async function rgw(): Promise<CampaignServer> {
+  const server = await startRgw();
+  return {
+    address: server.endpoint,
+    open: (address) => S3Store.open({ ...server.target(bucket()), endpoints: [address] }),
+    isObjectGet: ({ method, url = '' }) => method === 'GET' && !url.includes('list-type'),
+    putMethod: 'PUT',
+    stop: () => server.stop(),
+  };
 }
 
-function isObjectGet({ method, url = '' }: IncomingMessage): boolean {
-  return method === 'GET' && !url.includes('list-type');
+async function azurite(): Promise<CampaignServer> {
+  const server = await startAzurite();
+  const { host, pathname } = new URL(server.endpoint);
+  return {
+    address: host,
+    open: (address) => {
+      const target = { ...server.target(bucket()), endpoint: `http://${address}${pathname}` };
+      return AzureStore.open(target, { clock: systemClock });
+    },
+    isObjectGet: ({ method, url = '' }) => method === 'GET' && !url.includes('comp=list'),
+    putMethod: 'PUT',
+    stop: () => server.stop(),
+  };
+}
+
+async function fakeGcs(): Promise<CampaignServer> {
+  const server = await startFakeGcs();
+  return {
+    address: new URL(server.endpoint).host,
+    open: (address) =>
+      GoogleStore.open({ ...server.target(bucket()), endpoint: `http://${address}` }),
+    isObjectGet: ({ method, url = '' }) => method === 'GET' && url.includes('alt=media'),
+    putMethod: 'POST',
+    stop: () => server.stop(),
+  };
+}
+
+interface Campaign {
+  readonly need: Need;
+  readonly name: string;
+  readonly start: () => Promise<CampaignServer>;
+  /** Without BACKUPS in the environment. */
+  readonly backups: number;
+}
+
+const CAMPAIGNS: readonly Campaign[] = [
+  { need: 'radosgw', name: 'Ceph RGW', start: rgw, backups: 20 },
+  { need: 'azurite', name: 'Azurite', start: azurite, backups: 12 },
+  { need: 'fake-gcs-server', name: 'fake-gcs-server', start: fakeGcs, backups: 12 },
+];
+
+test.beforeEach((t) => t.timeout(4 * 60_000));
+
+for (const { need, name, start, backups } of CAMPAIGNS) {
+  let server: CampaignServer | undefined;
+  test.after.always(() => server?.stop());
+
+  requires(need)(
+    `${name}: backups where a fifth of the requests fails are right or cleanly failed`,
+    async (t) => {
+      server = await start();
+      await runNetworkCampaign(t, server, { seed: SEED, backups: Number(BACKUPS ?? backups) });
+    },
+  );
+
+  requires(need)(
+    `${name}: a credential that is revoked midway stops the backup, and the next one goes on`,
+    async (t) => {
+      server ??= await start();
+      let revoked = false;
+      const proxy = await startFaultProxy(server.address, () => (revoked ? 403 : undefined));
+      t.teardown(() => proxy.stop());
+      const store = await server.open(proxy.endpoint);
+      t.teardown(() => store.close());
+      const wrap = (next: ObjectStore) => realLayers(next, { clock: systemClock });
+      const lab = await Lab.open({ disks: [store], packTargetBytes: 4 * BLOCK, wrap });
+      lab.volume.write(0, seededRandom(SEED).bytes(40 * BLOCK));
+      let packs = 0;
+      lab.onStep = (step) => {
+        if (/\/pack-.* done$/.test(step) && ++packs === 5) revoked = true;
+      };
+      const error = await t.throwsAsync<CloudvolError>(lab.backup(), { code: 'store/denied' });
+      t.truthy(error?.hint, 'it says what to do');
+      t.true(revoked);
+      t.is(lab.volume.openViews, 0);
+      revoked = false;
+      t.deepEqual(await lab.visible(), []);
+      await lab.restart();
+      const task = new RecordingTask();
+      const entry = await lab.backup({}, task);
+      t.true(Number(task.results['reusedBlocks']) >= 8, task.notes.join('; '));
+      t.is(entry.manifest.statistics.uploadedBlocks, 40);
+      t.deepEqual(await lab.wrongBlocks(entry), []);
+    },
+  );
 }
