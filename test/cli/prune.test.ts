@@ -41,7 +41,7 @@ test('every flag of prune travels', async (t) => {
   });
   const counts = ['--keep-last', '1', '--keep-within', '2', '--keep-daily', '3'];
   const more = ['--keep-weekly', '4', '--keep-monthly', '5', '--keep-yearly', '6'];
-  const others = ['--keep-label', 'a=b,c=d', '--cluster', 'x', '--dry-run'];
+  const others = ['--keep-label', 'a=b,c=d', '--cluster', 'x', '--dry-run', '--takeover'];
   const first = await lab.run('cloudsnap', 'prune', 'NewVol', ...counts, ...more, ...others);
   t.like(first, { code: 0, stderr: '' });
   t.regex(first.stdout, /\nNothing is to be removed\n$/);
@@ -53,6 +53,7 @@ test('every flag of prune travels', async (t) => {
       keepLabels: { a: 'b', c: 'd' },
       cluster: 'x',
       dryRun: true,
+      takeover: true,
     },
     {
       allVolumes: true,

@@ -95,6 +95,18 @@ test('a dry run changes nothing at all', async (t) => {
   t.deepEqual(await lab.call('listTasks', { history: true }), []);
 });
 
+test('volumes that another host owns are pruned at once when they are taken over', async (t) => {
+  const lab = await openCloud(t);
+  const image = new ModelImage(4);
+  const ids = await chain(lab, image, 'ff');
+  const other = await lab.domain.cloud.another({ hostId: 'other' });
+  await other.own(image.id, { takeover: true }, new AbortController().signal);
+  // Without it this would wait for a lease by a clock that stands still.
+  const { task } = await prune(lab, { rules: { last: 1 }, takeover: true });
+  t.like(task, { state: 'Done', result: { removed: 1 } });
+  t.deepEqual(await visible(lab), [ids[1]]);
+});
+
 test('a deletion that fails does not hold up the others, and the task says so', async (t) => {
   const lab = await openCloud(t);
   const { cloud } = lab.domain;

@@ -41,6 +41,9 @@ export const RETENTION_CALLS = {
       rules: closed({ last: kept('so many of the newest'), ...retentionRules() }),
       keepLabels: Type.Optional(labels()),
       dryRun: Type.Optional(Type.Boolean()),
+      takeover: Type.Optional(
+        Type.Boolean({ description: 'at once, although another host writes for the volumes' }),
+      ),
     }),
     output: closed({
       cloudsnaps: Type.Array(plannedCloudsnap),

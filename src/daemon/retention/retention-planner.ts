@@ -13,6 +13,8 @@ export interface RetentionScope {
   readonly clusterId: ClusterId;
   /** Default: every volume of the cluster, also those that are gone. */
   readonly volumeId?: VolumeId;
+  /** Whether volumes that another host owns are taken over at once. */
+  readonly takeover?: boolean;
   readonly policy: Pick<RetentionPolicy, 'rules' | 'groupOf' | 'keepLabels'>;
 }
 

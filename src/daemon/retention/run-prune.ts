@@ -84,12 +84,12 @@ async function remove(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { cloudsnapId } = entry.manifest;
-  const { repository, credentialId } = scope;
+  const { repository, credentialId, takeover = false } = scope;
   const confirm = (inTurn: AbortSignal) => requireRemoved(deps.planner, scope, entry, inTurn);
   const failed = (why: string) => ({ sentence: `${cloudsnapId} was not removed: ${why}` });
   let record: TaskRecord;
   try {
-    const wanted = { repository, entry, credentialId, confirm };
+    const wanted = { repository, entry, credentialId, takeover, confirm };
     record = await deps.cloudsnaps.startDelete(wanted, signal);
   } catch (error) {
     signal.throwIfAborted();

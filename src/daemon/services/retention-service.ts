@@ -70,7 +70,7 @@ export class RetentionService implements Pick<Handlers, 'pruneCloudsnaps'> {
 
   async #scopeOf(input: PruneInput, signal: AbortSignal): Promise<RetentionScope> {
     const { credentials, repositories } = this.#deps;
-    const { source, allVolumes = false, rules, keepLabels = {} } = input;
+    const { source, allVolumes = false, rules, keepLabels = {}, takeover = false } = input;
     if ((source === undefined) === !allVolumes) {
       throw new CloudvolError('retention/bad-scope', 'either one volume or all have to be named', {
         hint: 'cloudvol cloudsnap prune VOLUME, or --all',
@@ -83,6 +83,7 @@ export class RetentionService implements Pick<Handlers, 'pruneCloudsnaps'> {
       repository,
       credentialId: credential.id,
       clusterId,
+      takeover,
       policy: { rules, keepLabels },
     };
     if (source === undefined) return scope;

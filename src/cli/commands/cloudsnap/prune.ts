@@ -36,6 +36,10 @@ export const command = defineCommand({
     cluster: { kind: 'text', alias: ['c'], about: 'of this cluster instead of the own one' },
     'cred-id': { kind: 'text', alias: ['cr'], about: 'Cloud credentials ID (or name)' },
     'dry-run': { kind: 'flag', alias: ['n'], about: 'only say what would be removed' },
+    takeover: {
+      kind: 'flag',
+      about: 'at once, although another host writes for the volumes: it is gone for good',
+    },
   },
   async run(context, options, [volume]) {
     const { client, output, json, signal } = context;
@@ -65,6 +69,7 @@ export const command = defineCommand({
       dryRun: options['dry-run'],
       ...given({ source: volume, cluster: options.cluster, credential: options['cred-id'] }),
       ...(options.all && { allVolumes: true }),
+      ...(options.takeover && { takeover: true }),
     };
     const answer = await client.call('pruneCloudsnaps', input, { signal });
     if (json && !answer.task) output.json(answer);
