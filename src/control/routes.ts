@@ -43,6 +43,7 @@ export const ROUTES = {
   detachVolume: post('/v1/mountattach/detach', SLOW_MS),
   mountVolume: post('/v1/mountattach/mount', SLOW_MS),
   unmountVolume: post('/v1/mountattach/unmount', SLOW_MS),
+  hydrateVolume: put('/v1/volumes/hydration/:volume', SLOW_MS),
 
   createCredential: post('/v1/credentials', SLOW_MS),
   listCredentials: get('/v1/credentials'),

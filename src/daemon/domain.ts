@@ -22,6 +22,8 @@ export interface VolumeBacking {
   readonly cloudsnapId: string;
   /** Whether the agent fills it in the background, also after a restart. */
   readonly hydrate: boolean;
+  readonly rateBytesPerSecond?: number;
+  readonly absentTimeoutMs?: number;
 }
 
 /** What a volume tells about itself; the parts of VolumeReport that are shown. */
@@ -34,6 +36,10 @@ export interface VolumeFacts {
   readonly loopDevice: string | null;
   readonly mountPath: string | null;
   readonly backing: VolumeBacking | null;
+  /** Readers of absent blocks that wait now. */
+  readonly waits: { readonly readers: number; readonly longestMs: number };
+  /** Why they wait for longer than a request takes. */
+  readonly outage: string | null;
   readonly chains: readonly {
     readonly repositoryId: string;
     readonly cloudsnapId: string;
@@ -52,6 +58,8 @@ export interface ManagedVolume extends BackupSource, HydrationTarget {
   detach(): Promise<void>;
   mount(directory: string): Promise<void>;
   unmount(): Promise<void>;
+  /** Durable when it resolves. @throws CloudvolError `volume/hydrated` */
+  changeBacking(change: (backing: VolumeBacking) => VolumeBacking): Promise<void>;
   inspect(): VolumeFacts | Promise<VolumeFacts>;
 }
 
@@ -113,7 +121,10 @@ export interface Recipes {
     entry: CloudsnapEntry,
     signal?: AbortSignal,
   ): Promise<BackingSource>;
+  /** For a volume that nobody has been given yet. */
   hydrate(target: HydrationTarget, source: BackingSource, task: TaskContext): Promise<void>;
+  /** For one that is in use. */
+  hydrateLazily(target: HydrationTarget, source: BackingSource, task: TaskContext): Promise<void>;
 }
 
 /** The domain as the composition root opens it. */

@@ -2,6 +2,7 @@ import type { Handlers } from '../control/server.ts';
 import type { CatalogService } from './services/catalog-service.ts';
 import type { CloudsnapService } from './services/cloudsnap-service.ts';
 import type { CredentialService } from './services/credential-service.ts';
+import type { HydrationService } from './services/hydration-service.ts';
 import type { PassphraseService } from './services/passphrase-service.ts';
 import type { RestoreService } from './services/restore-service.ts';
 import type { RetentionService } from './services/retention-service.ts';
@@ -20,6 +21,7 @@ export interface Services {
   readonly secrets: SecretsService;
   readonly cloudsnaps: CloudsnapService;
   readonly restores: RestoreService;
+  readonly hydrations: HydrationService;
   readonly retention: RetentionService;
   readonly schedules: ScheduleService;
   readonly sweeps: SweepService;
@@ -43,6 +45,7 @@ export function handlersOf(services: Services): Handlers {
     detachVolume: volumes.detachVolume,
     mountVolume: volumes.mountVolume,
     unmountVolume: volumes.unmountVolume,
+    hydrateVolume: services.hydrations.hydrateVolume,
     createCredential: credentials.createCredential,
     listCredentials: credentials.listCredentials,
     deleteCredential: credentials.deleteCredential,

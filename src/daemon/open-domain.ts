@@ -10,6 +10,7 @@ import { chooseLiveDirectory } from '../config/live-directory.ts';
 import { FuseFrontend } from '../frontend/fuse.ts';
 import { loadNative } from '../native.ts';
 import { openChainSource } from '../restore/chain-source.ts';
+import { hydrateLazily } from '../restore/hydrate-lazily.ts';
 import { hydrate } from '../restore/hydrate.ts';
 import { openStore } from '../store/open-store.ts';
 import { readBootId } from '../volume/boot-id.ts';
@@ -66,6 +67,7 @@ export function openDomain(clock: Clock, log: Log): Domain {
       openChainSource: (repository, entry, signal) =>
         openChainSource({ repository, entry, clock, log, ...(signal && { signal }) }),
       hydrate: (target, source, task) => hydrate(target, source, {}, task),
+      hydrateLazily: (target, source, task) => hydrateLazily(target, source, clock, task),
     },
   };
 }

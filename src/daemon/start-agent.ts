@@ -24,6 +24,7 @@ import { SerialByKey } from './serial-by-key.ts';
 import { CatalogService } from './services/catalog-service.ts';
 import { CloudsnapService } from './services/cloudsnap-service.ts';
 import { CredentialService } from './services/credential-service.ts';
+import { HydrationService } from './services/hydration-service.ts';
 import { PassphraseService } from './services/passphrase-service.ts';
 import { RestoreService } from './services/restore-service.ts';
 import { RetentionService } from './services/retention-service.ts';
@@ -240,6 +241,8 @@ function buildServices(
   const cloudsnaps = new CloudsnapService({ ...shared, damage, cleaner });
   const planner = new RetentionPlanner({ volumes, damage, clock });
   const retention = new RetentionService({ ...shared, cloudsnaps, planner });
+  const restores = new RestoreService({ ...shared, serial });
+  const views = new VolumeService({ ...shared, serial, schedules, cleaner });
   return {
     inspectAgent: () => ({
       version: packageVersion(),
@@ -250,7 +253,8 @@ function buildServices(
       runtimeDir: config.runtimeDir,
       started,
     }),
-    volumes: new VolumeService({ ...surroundings, volumes, tasks, serial, schedules, cleaner }),
+    volumes: views,
+    hydrations: new HydrationService({ volumes, tasks, serial, restores, views }),
     credentials: new CredentialService({
       credentials,
       vault,
@@ -270,7 +274,7 @@ function buildServices(
     }),
     secrets: new SecretsService({ secrets: database.secrets, repositories, log }),
     cloudsnaps,
-    restores: new RestoreService({ ...shared, serial }),
+    restores,
     retention,
     schedules: new ScheduleService({
       ...shared,

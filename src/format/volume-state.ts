@@ -66,7 +66,12 @@ export interface PendingRecord {
 export interface BackingRecord {
   readonly credentialId: string;
   readonly cloudsnapId: string;
+  /** Whether the agent fills it in the background; false while that is paused. */
   readonly hydrate: boolean;
+  /** Of the filling in the background; without it there is no limit. */
+  readonly rateBytesPerSecond?: number;
+  /** How long a reader waits for an absent block; without it, for ever. */
+  readonly absentTimeoutMs?: number;
 }
 
 export interface AttachmentRecord {
@@ -131,6 +136,7 @@ type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isPositive: Check = (value) => isCount(value) && value !== 0;
 const isFlag: Check = (value) => typeof value === 'boolean';
 const isLabels: Check = (value) => isRecord(value) && Object.values(value).every(isText);
 const orNull =
@@ -141,12 +147,16 @@ const listOf =
   (check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.every(check);
+/** @param later fields that records of earlier times do not have. */
 const shape =
-  (fields: Record<string, Check>): Check =>
+  (fields: Record<string, Check>, later: Record<string, Check> = {}): Check =>
   (value) =>
     isRecord(value) &&
-    Object.keys(value).every((name) => Object.hasOwn(fields, name)) &&
-    Object.entries(fields).every(([name, check]) => check(value[name]));
+    Object.keys(value).every((name) => Object.hasOwn(fields, name) || Object.hasOwn(later, name)) &&
+    Object.entries(fields).every(([name, check]) => check(value[name])) &&
+    Object.entries(later).every(
+      ([name, check]) => !Object.hasOwn(value, name) || check(value[name]),
+    );
 
 const isState = shape({
   id: (value) => typeof value === 'string' && isVolumeId(value),
@@ -175,7 +185,12 @@ const isState = shape({
   pendingCommits: listOf(
     shape({ repositoryId: isText, cloudsnapId: isText, epoch: isCount, createdMs: isCount }),
   ),
-  backing: orNull(shape({ credentialId: isText, cloudsnapId: isText, hydrate: isFlag })),
+  backing: orNull(
+    shape(
+      { credentialId: isText, cloudsnapId: isText, hydrate: isFlag },
+      { rateBytesPerSecond: isPositive, absentTimeoutMs: isPositive },
+    ),
+  ),
   attachment: orNull(shape({ loop: isFlag, mountPath: orNull(isText), byMount: isFlag })),
 });
 

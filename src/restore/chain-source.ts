@@ -1,6 +1,6 @@
 import { abortable } from '../base/abortable.ts';
 import type { Clock } from '../base/clock.ts';
-import { CloudvolError } from '../base/errors.ts';
+import { CloudvolError, messageOf } from '../base/errors.ts';
 import { endBlock, type Extent } from '../base/extent.ts';
 import type { Log } from '../base/log.ts';
 import { retry } from '../base/retry.ts';
@@ -54,7 +54,7 @@ class ChainSource implements BackingSource {
   readonly #runBlocks: number;
   readonly #gate = new PriorityGate();
   readonly #table = new FlightTable();
-  #outage = false;
+  #outage: string | undefined;
   #closed: CloudvolError | undefined;
 
   constructor(reader: CloudsnapReader, clock: Clock, log: Log) {
@@ -62,6 +62,10 @@ class ChainSource implements BackingSource {
     this.#clock = clock;
     this.#log = log;
     this.#runBlocks = Math.max(1, Math.floor(RUN_BYTES / reader.geometry.blockBytes));
+  }
+
+  get outage(): string | undefined {
+    return this.#outage;
   }
 
   async readBlocks(extent: Extent, options: FetchOptions): Promise<readonly FetchedRun[]> {
@@ -156,8 +160,9 @@ class ChainSource implements BackingSource {
 
   /** One line when it begins and one when it ends, however many readers wait. */
   #noteOutage(extent: Extent, error: unknown): void {
-    if (this.#outage) return;
-    this.#outage = true;
+    const isKnown = this.#outage !== undefined;
+    this.#outage = messageOf(error);
+    if (isKnown) return;
     this.#log.warn('restore.fetch-failed', {
       cloudsnapId: this.#reader.manifest.cloudsnapId,
       firstBlock: extent.firstBlock,
@@ -167,8 +172,8 @@ class ChainSource implements BackingSource {
   }
 
   #noteRecovery(): void {
-    if (!this.#outage) return;
-    this.#outage = false;
+    if (this.#outage === undefined) return;
+    this.#outage = undefined;
     this.#log.info('restore.fetch-recovered', { cloudsnapId: this.#reader.manifest.cloudsnapId });
   }
 }

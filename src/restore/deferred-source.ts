@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CloudvolError } from '../base/errors.ts';
+import { CloudvolError, messageOf } from '../base/errors.ts';
 import type { Extent } from '../base/extent.ts';
 import type { Log } from '../base/log.ts';
 import { retry } from '../base/retry.ts';
@@ -23,9 +23,15 @@ export class DeferredSource implements BackingSource {
   readonly #options: DeferredSourceOptions;
   readonly #ending = new AbortController();
   #opening: Promise<BackingSource> | undefined;
+  #opened: BackingSource | undefined;
+  #outage: string | undefined;
 
   constructor(options: DeferredSourceOptions) {
     this.#options = options;
+  }
+
+  get outage(): string | undefined {
+    return this.#opened ? this.#opened.outage : this.#outage;
   }
 
   async readBlocks(extent: Extent, options: FetchOptions): Promise<readonly FetchedRun[]> {
@@ -56,18 +62,20 @@ export class DeferredSource implements BackingSource {
     return this.#opening;
   }
 
-  #open(): Promise<BackingSource> {
+  async #open(): Promise<BackingSource> {
     const { open, clock, log } = this.#options;
     const { signal } = this.#ending;
     const faults = new FaultTally();
-    return retry(() => open(signal), {
+    this.#opened = await retry(() => open(signal), {
       policy: REFETCH_POLICY,
       clock,
       signal,
       isRetriable: (error) => faults.mayRefetch(error, 'demand'),
       onRetry: ({ error, attempt }) => {
+        this.#outage = messageOf(error);
         if (attempt === 1) log.warn('restore.open-failed', { error });
       },
     });
+    return this.#opened;
   }
 }

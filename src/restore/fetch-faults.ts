@@ -30,6 +30,11 @@ const DATA_FAULTS = new Set<string>([
   'restore/bad-run',
 ]);
 
+/** Whether what failed may work later as it is. */
+export function isTransientFault(error: unknown): boolean {
+  return error instanceof CloudvolError && TRANSIENT.has(error.code);
+}
+
 /**
  * Decides after each failure of one request whether to fetch again. A demand read whose store does
  * not answer waits for ever, like a hard mount: an I/O error would make the file system above abort
@@ -41,7 +46,7 @@ export class FaultTally {
 
   mayRefetch(error: unknown, priority: FetchPriority): boolean {
     if (!(error instanceof CloudvolError)) return false;
-    if (TRANSIENT.has(error.code)) {
+    if (isTransientFault(error)) {
       return ++this.#transient < UNASKED_ATTEMPTS || priority === 'demand';
     }
     if (DATA_FAULTS.has(error.code)) return ++this.#data < DATA_FAULT_ATTEMPTS;

@@ -4,6 +4,7 @@ import { mapLimited } from '../base/map-limited.ts';
 import type { TaskContext } from '../tasks/task-api.ts';
 import type { BackingSource } from '../volume/backing-source.ts';
 import type { HydrationTarget } from '../volume/volume-api.ts';
+import type { HydrationPace } from './hydration-pace.ts';
 
 /**
  * One piece of work: long enough for full throughput, short enough to stop soon and to hold a few
@@ -15,6 +16,8 @@ export const DEFAULT_CONCURRENCY = 4;
 
 export interface HydrateOptions {
   readonly concurrency?: number;
+  /** Without it, as fast as it goes. */
+  readonly pace?: HydrationPace;
 }
 
 /**
@@ -50,7 +53,7 @@ export async function hydrate(
 async function fillOnce(
   target: HydrationTarget,
   source: BackingSource,
-  { concurrency = DEFAULT_CONCURRENCY }: HydrateOptions,
+  { concurrency = DEFAULT_CONCURRENCY, pace }: HydrateOptions,
   taskSignal: AbortSignal,
   report: () => void,
 ): Promise<number> {
@@ -61,7 +64,7 @@ async function fillOnce(
     target.absentExtents(pieceBlocks),
     async (piece) => {
       try {
-        const zeros = await fillPiece(target, source, piece, signal);
+        const zeros = await fillPiece(target, source, piece, { signal, pace });
         report();
         return zeros;
       } catch (error) {
@@ -81,10 +84,11 @@ async function fillPiece(
   target: HydrationTarget,
   source: BackingSource,
   piece: Extent,
-  signal: AbortSignal,
+  { signal, pace }: { readonly signal: AbortSignal; readonly pace: HydrationPace | undefined },
 ): Promise<number> {
   let zeroBlocks = 0;
   for (const run of await source.readBlocks(piece, { priority: 'background', signal })) {
+    await pace?.take(run.data?.length ?? 0, signal);
     signal.throwIfAborted();
     await target.populate(run);
     if (run.data === undefined) zeroBlocks += run.blockCount;

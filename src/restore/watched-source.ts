@@ -11,6 +11,10 @@ export class WatchedSource implements BackingSource {
     this.#onFailure = onFailure;
   }
 
+  get outage(): string | undefined {
+    return this.#next.outage;
+  }
+
   async readBlocks(extent: Extent, options: FetchOptions): Promise<readonly FetchedRun[]> {
     try {
       return await this.#next.readBlocks(extent, options);

@@ -24,6 +24,13 @@ export function newTaskRecord(spec: TaskSpec, nowMs: number): TaskRecord {
   };
 }
 
+/** By the reason for which its work was cut off. */
+const STATES: Readonly<Record<string, TaskState>> = {
+  'task/stopped': 'Stopped',
+  'task/paused': 'Paused',
+  'task/interrupted': 'Aborted',
+};
+
 /** What becomes of a task whose work rejected: by why it was told to stop, if it was. */
 export function failedRecord(
   record: TaskRecord,
@@ -33,8 +40,7 @@ export function failedRecord(
   const reason: unknown = signal.aborted ? signal.reason : translateHostError(error);
   const code = reason instanceof CloudvolError ? reason.code : 'task/failed';
   const hint = reason instanceof CloudvolError ? reason.hint : undefined;
-  const state: TaskState =
-    code === 'task/stopped' ? 'Stopped' : code === 'task/interrupted' ? 'Aborted' : 'Failed';
+  const state = STATES[code] ?? 'Failed';
   const sentences = hint === undefined ? [messageOf(reason)] : [messageOf(reason), hint];
   return {
     state,

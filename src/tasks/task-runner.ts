@@ -9,6 +9,7 @@
  * | Queued | Aborted | close()                                                     |
  * | Active | Done    | the work resolves, even if it was told to stop too late     |
  * | Active | Stopped | the work rejects after stop()                               |
+ * | Active | Paused  | the work rejects after stop() with `task/paused`            |
  * | Active | Aborted | the work rejects after close()                              |
  * | Active | Failed  | the work rejects otherwise                                  |
  * | Queued, Active | Failed | found by open(): the agent ended without ending them |
@@ -154,15 +155,16 @@ export class TaskRunner {
 
   /**
    * Tells a task to stop; it ends when its work has cleaned up (see `ended`).
+   * @param reason `task/stopped`, or `task/paused` for one that goes on as another task
    * @throws CloudvolError `task/not-found`, `task/ended`
    */
-  stop(id: string): void {
+  stop(id: string, reason = new CloudvolError('task/stopped', 'stopped on request')): void {
     const entry = this.#entries.get(id);
     if (!entry) {
       const { state } = this.find(id);
       throw new CloudvolError('task/ended', `task ${id} has already ended: ${state}`);
     }
-    this.#cancel(entry, new CloudvolError('task/stopped', 'stopped on request'));
+    this.#cancel(entry, reason);
   }
 
   /**

@@ -22,6 +22,8 @@ export interface FetchedRun extends Extent {
  * the cloud. Bytes are verified before they are returned: right bytes or an error.
  */
 export interface BackingSource {
+  /** Why its readers wait for longer than a request takes; undefined while requests succeed. */
+  readonly outage?: string | undefined;
   /** Runs come in ascending order and cover the extent exactly. */
   readBlocks(extent: Extent, options: FetchOptions): Promise<readonly FetchedRun[]>;
   close(): Promise<void>;

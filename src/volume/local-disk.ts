@@ -5,6 +5,7 @@ import { geometryOf, type Geometry } from '../base/geometry.ts';
 import type { VolumeId } from '../base/ids.ts';
 import type { BackingRecord } from '../format/volume-state.ts';
 import type { NativeOverlay, OverlayHandle, OverlayReport } from '../native.ts';
+import { DemandWaits, type WaitReport } from './demand-waits.ts';
 import type { BackingSource, FetchedRun } from './backing-source.ts';
 import { errnoFor, overlayError } from './overlay-error.ts';
 import { closeOverlay, openOverlay, type OverlayLifeDeps } from './overlay-life.ts';
@@ -45,6 +46,7 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   readonly #chains: VolumeChains;
   readonly #sources: VolumeSources;
   readonly #freezer: VolumeFreezer;
+  readonly #waits: DemandWaits;
   #isClosed = false;
   #opening: Promise<OverlayHandle> | undefined;
   #overlay: OverlayHandle | undefined;
@@ -73,6 +75,7 @@ export class LocalDisk implements BackupSource, HydrationTarget {
       source ?? (backing ? deps.openBacking(backing) : undefined),
       log,
     );
+    this.#waits = new DemandWaits(deps.clock, name);
     this.#freezer = new VolumeFreezer({
       native,
       clock: deps.clock,
@@ -115,6 +118,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   async discard({ keepSource = false } = {}): Promise<void> {
     if (keepSource) this.#sources.giveBack();
     await this.#end(async (overlay) => this.#deps.native.closeOverlay(overlay));
+  }
+
+  /** Readers that wait for absent blocks now. */
+  waits(): WaitReport {
+    return this.#waits.report();
   }
 
   /** Undefined while the overlay is not open. */
@@ -201,6 +209,25 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   }
 
   // --- HydrationTarget ---
+
+  get hydrationRate(): number | undefined {
+    return this.file.current.backing?.rateBytesPerSecond;
+  }
+
+  /**
+   * Durable when it resolves.
+   * @throws CloudvolError `volume/hydrated` when it needs the cloud no more
+   */
+  async changeBacking(change: (backing: BackingRecord) => BackingRecord): Promise<void> {
+    await this.file.update(({ backing }) => {
+      if (backing) return { backing: change(backing) };
+      throw new CloudvolError(
+        'volume/hydrated',
+        `volume ${this.attributes.name} holds all of its blocks and needs the cloud no more`,
+        { hint: 'there is nothing to hydrate' },
+      );
+    });
+  }
 
   get absentBlocks(): number {
     return this.report()?.absentBlocks ?? 0;
@@ -311,9 +338,11 @@ export class LocalDisk implements BackupSource, HydrationTarget {
   async #fetch(extent: Extent): Promise<void> {
     const source = this.#sources.current;
     if (!source) throw this.#noSource(extent);
-    for (const run of await source.readBlocks(extent, { priority: 'demand' })) {
-      await this.populate(run);
-    }
+    const limitMs = this.file.current.backing?.absentTimeoutMs;
+    const runs = await this.#waits.run(extent, limitMs, (signal) =>
+      source.readBlocks(extent, { priority: 'demand', ...(signal && { signal }) }),
+    );
+    for (const run of runs) await this.populate(run);
   }
 
   #noSource({ firstBlock, blockCount }: Extent): CloudvolError {

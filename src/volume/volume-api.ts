@@ -160,6 +160,8 @@ export interface HydrationTarget {
   readonly id: VolumeId;
   readonly geometry: Geometry;
   readonly absentBlocks: number;
+  /** Bytes per second that it is filled with in the background; undefined: no limit. */
+  readonly hydrationRate?: number | undefined;
   /** A snapshot of what is absent, ascending, in pieces of at most `maxBlocks`. */
   absentExtents(maxBlocks: number): Iterable<Extent>;
   /** Makes blocks present; never overwrites a present one. A run without data becomes zeros. */

@@ -1,5 +1,6 @@
 import type { BackingRecord, ChainRecord } from '../format/volume-state.ts';
 import type { BackingSource } from './backing-source.ts';
+import type { WaitReport } from './demand-waits.ts';
 import { LocalDisk, type LocalDiskDeps } from './local-disk.ts';
 import { VolumeAttachments, type AttachmentsDeps } from './volume-attachments.ts';
 import type { FrozenView, HeldInstant, PlanKind } from './volume-api.ts';
@@ -21,8 +22,10 @@ export interface VolumeReport {
   readonly absentBlocks: number;
   /** What the data occupies on this host's disk. */
   readonly localBytes: number;
-  /** Requests that wait for absent blocks now. */
-  readonly waitingRequests: number;
+  /** Readers that wait for absent blocks now; one may be many requests. */
+  readonly waits: WaitReport;
+  /** Why they wait for longer than a request takes; null while the store answers. */
+  readonly outage: string | null;
   readonly path: string | null;
   readonly loopDevice: string | null;
   readonly mountPath: string | null;
@@ -85,7 +88,8 @@ export class Volume extends LocalDisk {
       dirtyBlocks: report?.dirtyBlocks ?? 0,
       absentBlocks,
       localBytes: report?.allocatedBytes ?? (await this.directory.allocatedBytes()),
-      waitingRequests: report?.parkedRequests ?? 0,
+      waits: this.waits(),
+      outage: this.backingSource?.outage ?? null,
       path: this.#attachments.path,
       loopDevice: this.#attachments.loopDevice,
       mountPath: this.#attachments.mountPath,

@@ -99,6 +99,7 @@ export function volumeView(change: Partial<VolumeView> = {}): VolumeView {
     absentBlocks: 0,
     localBytes: 4096,
     backing: null,
+    hydration: null,
     chains: [],
     ...change,
   };

@@ -118,6 +118,48 @@ test('cloudsnap restore says volume and task; lazy and no-hydrate travel', async
   t.deepEqual(seen, [{ cloudsnap: SNAP_ID, lazy: true, hydrate: false, name: 'new' }]);
 });
 
+test('volume hydrate pauses, resumes and limits, and says how far it is', async (t) => {
+  const seen: unknown[] = [];
+  const hydration = {
+    active: true,
+    rateBytesPerSecond: 20 << 20,
+    absentTimeoutSeconds: 60,
+    etaSeconds: 90,
+    waitingReaders: 2,
+    waitingMs: 5000,
+    outage: 'the store does not answer',
+  };
+  const backing = { credentialId: 'c', cloudsnapId: SNAP_ID, hydrate: true };
+  const half = { presentBlocks: 32768, absentBlocks: 32768 };
+  const lab = await openCliLab(t, {
+    hydrateVolume: (input) => {
+      seen.push(input);
+      return volumeView({ ...half, backing, hydration });
+    },
+    listVolumes: () => [volumeView({ ...half, backing, hydration })],
+    inspectAgent: () => ({
+      version: '1',
+      pid: 1,
+      node: 'n',
+      clusterId: 'c',
+      stateDir: '/s',
+      runtimeDir: '/r',
+      started: '2019-01-16T22:27:00.000Z',
+    }),
+  });
+  const { stdout } = await lab.run('volume', 'hydrate', 'NewVol', '--rate', '20M', '--resume');
+  t.regex(stdout, /Hydration +: +50% here, active, 1m30s to go\n/);
+  t.regex(stdout, /Rate limit +: +20 MiB\/s\n/);
+  t.regex(stdout, /Waiting +: +2 readers, for 5s: the store does not answer\n/);
+  await lab.run('volume', 'hydrate', 'NewVol', '--pause', '--absent-timeout', '60');
+  t.deepEqual(seen, [
+    { volume: 'NewVol', active: true, rateBytesPerSecond: 20 << 20 },
+    { volume: 'NewVol', active: false, absentTimeoutSeconds: 60 },
+  ]);
+  t.regex((await lab.run('status')).stdout, /Waiting: volume NewVol: 2 readers, for 5s: the store/);
+  t.is((await lab.run('volume', 'hydrate', 'NewVol', '--pause', '--resume')).code, 2);
+});
+
 test('cloudsnap status and history have the columns and words of the original', async (t) => {
   const done = taskView({ state: 'Done', elapsedMs: 209_826, ended: '2019-01-16T22:27:30.000Z' });
   const filters: unknown[] = [];

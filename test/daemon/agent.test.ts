@@ -216,6 +216,39 @@ test('after a restart hydration goes on, and only where it is wanted', async (t)
   );
 });
 
+test('hydration is paused and resumed, also over a restart, with its limits', async (t) => {
+  const lab = await openLab(t);
+  lab.domain.cloudsnaps.set(SNAP, []);
+  const input = { cloudsnap: SNAP, name: 'lazy', lazy: true, rateBytesPerSecond: 1000 };
+  const { hydrateTask } = await lab.call('restore', input);
+  await lab.domain.hydrations.next();
+  const change = { volume: 'lazy', active: false, absentTimeoutSeconds: 30 };
+  const paused = await lab.call('hydrateVolume', change);
+  t.like(paused.hydration, { active: false, rateBytesPerSecond: 1000, absentTimeoutSeconds: 30 });
+  const ended = await lab.ended(hydrateTask?.id ?? '');
+  t.is(ended.state, 'Paused');
+  t.regex(ended.info.join(), /cloudvol volume hydrate lazy --resume/);
+  await lab.stop();
+  await lab.start();
+  const hydrations = async () =>
+    (await lab.call('listTasks', {})).filter(({ kind }) => kind === 'Hydrate');
+  t.is((await hydrations()).length, 1, 'a restart does not resume what was paused');
+  const resumed = await lab.call('hydrateVolume', {
+    volume: 'lazy',
+    active: true,
+    rateBytesPerSecond: 0,
+  });
+  t.like(resumed.hydration, { active: true, rateBytesPerSecond: null, absentTimeoutSeconds: 30 });
+  await lab.call('hydrateVolume', { volume: 'lazy', active: true });
+  t.is((await hydrations()).length, 2, 'what goes on is not begun twice');
+  (await lab.domain.hydrations.next()).finish();
+  t.is((await lab.ended((await hydrations()).at(-1)?.id ?? '')).state, 'Done');
+  t.is((await lab.call('hydrateVolume', { volume: 'lazy' })).hydration, null);
+  await t.throwsAsync(lab.call('hydrateVolume', { volume: 'lazy', active: false }), {
+    code: 'volume/hydrated',
+  });
+});
+
 test('a shutdown ends an eager restore as Aborted, and its half volume is gone', async (t) => {
   const lab = await openLab(t);
   lab.domain.cloudsnaps.set(SNAP, []);

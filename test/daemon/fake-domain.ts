@@ -99,6 +99,7 @@ export class FakeDomain implements Domain {
       const volume = this.volumes.find(({ id }) => id === target.id);
       if (volume) volume.backing = null;
     },
+    hydrateLazily: (target, source, task) => this.recipes.hydrate(target, source, task),
   };
 
   #add(
@@ -177,6 +178,10 @@ export class FakeVolume {
   async unmount() {
     this.status = 'detached';
   }
+  async changeBacking(change: (backing: VolumeBacking) => VolumeBacking) {
+    if (this.backing) this.backing = change(this.backing);
+    else throw new CloudvolError('volume/hydrated', 'it needs the cloud no more');
+  }
   uploadJournalPath() {
     return this.journalPath;
   }
@@ -209,6 +214,8 @@ export class FakeVolume {
       loopDevice: null,
       mountPath: null,
       backing: this.backing,
+      waits: { readers: 0, longestMs: 0 },
+      outage: this.backingSource?.outage ?? null,
       chains: [],
     };
   }

@@ -127,6 +127,7 @@ class QueueLab {
         openChainSource: (repository, entry) =>
           openChainSource({ repository, entry, clock: systemClock, log: silentLog }),
         hydrate: (target, source, task) => hydrate(target, source, {}, task),
+        hydrateLazily: (target, source, task) => hydrate(target, source, {}, task),
       },
     };
   }

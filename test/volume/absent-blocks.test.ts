@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
+import { abortable } from '../../src/base/abortable.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { CloudvolError } from '../../src/base/errors.ts';
 import { seededRandom } from '../../src/base/seeded-random.ts';
+import { ManualClock } from '../base/manual-clock.ts';
 import { differingBlocks } from '../model/differing-blocks.ts';
 import { BACKING, DiskLab, ImageSource, newVolume, readAll } from './disk-lab.ts';
 import { randomImage } from './random-bytes.ts';
@@ -9,12 +12,12 @@ import { randomImage } from './random-bytes.ts';
 const BLOCK = 4096;
 const BLOCKS = 64;
 
-async function lazyVolume(t: ExecutionContext) {
+async function lazyVolume(t: ExecutionContext, changes: { readonly clock?: Clock } = {}) {
   const lab = new DiskLab(t);
   const image = randomImage(seededRandom(77), BLOCK * BLOCKS, BLOCK);
   const source = new ImageSource(image.slice(), BLOCK);
   lab.source = source;
-  const catalog = await lab.open();
+  const catalog = await lab.open(changes);
   const volume = await catalog.createAbsent({
     ...newVolume(image.length),
     backing: BACKING,
@@ -105,6 +108,39 @@ test('a source that fails is an error to whoever reads, never wrong bytes', asyn
   // A whole block needs nobody.
   await volume.write(0, image.slice(0, BLOCK));
   source.fault = undefined;
+  t.deepEqual(differingBlocks(await readAll(volume), image, BLOCK), []);
+  await catalog.close();
+});
+
+test('a reader waits for an absent block for ever, or as long as it was told', async (t) => {
+  const clock = new ManualClock();
+  const { image, catalog, volume, source } = await lazyVolume(t, { clock });
+  let answer = () => {};
+  const away = new Promise<void>((resolve) => (answer = resolve));
+  const read = source.readBlocks.bind(source);
+  source.readBlocks = async (extent, options) => {
+    await abortable(away, options.signal);
+    return read(extent, options);
+  };
+  const patient = volume.read(BLOCK, new Uint8Array(BLOCK));
+  while (volume.waits().readers === 0) await new Promise(setImmediate);
+  await clock.advance(3_600_000);
+  t.deepEqual(volume.waits(), { readers: 1, longestMs: 3_600_000 });
+  await volume.changeBacking((backing) => ({ ...backing, absentTimeoutMs: 5000 }));
+  const hasty = volume.read(BLOCK * 9, new Uint8Array(BLOCK));
+  await clock.untilSleeping();
+  // What is here stays in use meanwhile.
+  await volume.write(0, image.slice(0, BLOCK));
+  await volume.read(0, new Uint8Array(BLOCK));
+  await clock.advance(5000);
+  await t.throwsAsync(hasty, {
+    code: 'volume/absent-timeout',
+    message: /blocks 9 to 9 of volume v/,
+  });
+  t.is(volume.waits().readers, 1);
+  answer();
+  await patient;
+  t.deepEqual(volume.waits(), { readers: 0, longestMs: 0 });
   t.deepEqual(differingBlocks(await readAll(volume), image, BLOCK), []);
   await catalog.close();
 });

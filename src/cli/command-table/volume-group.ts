@@ -47,6 +47,12 @@ export const VOLUME_GROUP: CommandGroup = {
       load: () => import('../commands/volume/unmount.ts'),
     },
     {
+      name: 'hydrate',
+      alias: ['h'],
+      summary: 'See, pause, resume or limit how a lazy restore is filled',
+      load: () => import('../commands/volume/hydrate.ts'),
+    },
+    {
       name: 'delete',
       alias: ['d'],
       summary: 'Delete a volume. This is not reversible.',

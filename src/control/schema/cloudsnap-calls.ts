@@ -1,6 +1,15 @@
 import { Type } from 'typebox';
 
-import { closed, labels, MAX_TEXT, orNull, reference, text } from './shapes.ts';
+import {
+  absentTimeout,
+  closed,
+  hydrationRate,
+  labels,
+  MAX_TEXT,
+  orNull,
+  reference,
+  text,
+} from './shapes.ts';
 import { cloudsnapView, taskView, verificationView, volumeView } from './views.ts';
 
 const takeover = () =>
@@ -30,6 +39,8 @@ export const CLOUDSNAP_CALLS = {
         Type.Boolean({ description: 'usable at once, fetches blocks as needed' }),
       ),
       hydrate: Type.Optional(Type.Boolean({ description: 'fill a lazy one in the background' })),
+      rateBytesPerSecond: Type.Optional(hydrationRate()),
+      absentTimeoutSeconds: Type.Optional(absentTimeout()),
     }),
     output: closed({ volume: volumeView, task: taskView, hydrateTask: orNull(taskView) }),
   },

@@ -30,3 +30,12 @@ export const fileSystem = () =>
   Type.Union([Type.Literal('ext4'), Type.Literal('xfs'), Type.Literal('none')]);
 
 export const nothing = closed({});
+
+export const hydrationRate = () =>
+  Type.Integer({ minimum: 0, description: 'bytes per second in the background; 0: no limit' });
+export const absentTimeout = () =>
+  Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'seconds that a reader waits for an absent block; 0: for ever',
+  });

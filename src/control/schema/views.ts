@@ -22,6 +22,18 @@ export const volumeView = closed({
   backing: orNull(
     closed({ credentialId: Type.String(), cloudsnapId: Type.String(), hydrate: Type.Boolean() }),
   ),
+  // Null for a volume that needs the cloud no more.
+  hydration: orNull(
+    closed({
+      active: Type.Boolean({ description: 'whether blocks come in the background' }),
+      rateBytesPerSecond: orNull(Type.Integer({ minimum: 1 })),
+      absentTimeoutSeconds: orNull(Type.Number()),
+      etaSeconds: orNull(Type.Number()),
+      waitingReaders: count(),
+      waitingMs: Type.Number({ description: 'of the reader that waits longest' }),
+      outage: orNull(Type.String({ description: 'why they wait' })),
+    }),
+  ),
   chains: Type.Array(
     closed({
       repositoryId: Type.String(),
@@ -78,7 +90,7 @@ export const cloudsnapView = closed({
 export const taskView = closed({
   id: Type.String(),
   kind: Type.String({ description: 'Backup, Restore, Hydrate, Delete, Verify, Prune' }),
-  state: Type.String({ description: 'Queued, Active, Stopped, Aborted, Failed, Done' }),
+  state: Type.String({ description: 'Queued, Active, Paused, Stopped, Aborted, Failed, Done' }),
   volumeId: Type.String(),
   volumeName: Type.String(),
   cloudsnapId: Type.String({ description: 'empty until it is known' }),

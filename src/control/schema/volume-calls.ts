@@ -1,6 +1,15 @@
 import { Type } from 'typebox';
 
-import { closed, fileSystem, labels, nothing, reference, text } from './shapes.ts';
+import {
+  absentTimeout,
+  closed,
+  fileSystem,
+  hydrationRate,
+  labels,
+  nothing,
+  reference,
+  text,
+} from './shapes.ts';
 import { volumeView } from './views.ts';
 
 const volumeInput = closed({ volume: reference() });
@@ -25,5 +34,14 @@ export const VOLUME_CALLS = {
   },
   detachVolume: { input: volumeInput, output: volumeView },
   mountVolume: { input: closed({ volume: reference(), path: reference() }), output: volumeView },
+  hydrateVolume: {
+    input: closed({
+      volume: reference(),
+      active: Type.Optional(Type.Boolean({ description: 'false pauses, true resumes' })),
+      rateBytesPerSecond: Type.Optional(hydrationRate()),
+      absentTimeoutSeconds: Type.Optional(absentTimeout()),
+    }),
+    output: volumeView,
+  },
   unmountVolume: { input: volumeInput, output: volumeView },
 } as const;

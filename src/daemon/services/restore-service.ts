@@ -15,6 +15,7 @@ import type {
   Recipes,
   Repositories,
   Surroundings,
+  VolumeBacking,
 } from '../domain.ts';
 import type { SerialByKey } from '../serial-by-key.ts';
 import { taskView, volumeView } from './views.ts';
@@ -26,7 +27,7 @@ export interface RestoreServiceDeps extends Surroundings {
   readonly volumes: ManagedVolumes;
   readonly credentials: CredentialRegistry;
   readonly repositories: Repositories;
-  readonly recipes: Pick<Recipes, 'openChainSource' | 'hydrate'>;
+  readonly recipes: Pick<Recipes, 'openChainSource' | 'hydrate' | 'hydrateLazily'>;
   readonly tasks: TaskRunner;
   readonly serial: SerialByKey;
 }
@@ -83,7 +84,7 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
     const { name } = volume.attributes;
     return tasks.submit(
       { kind: 'Hydrate', volumeId: volume.id, volumeName: name, cloudsnapId, credentialId },
-      (context) => recipes.hydrate(volume, source, context),
+      (context) => recipes.hydrateLazily(volume, source, context),
     );
   }
 
@@ -100,7 +101,7 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
     }
   }
 
-  #checkInput({ lazy, hydrate, name, node }: RestoreInput): void {
+  #checkInput({ lazy, hydrate, name, node, ...limits }: RestoreInput): void {
     if (name !== undefined) checkName('volume', name);
     if (node !== undefined && node !== this.#deps.node) {
       throw new CloudvolError(
@@ -110,6 +111,12 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
           hint: 'ask the agent of that node, or leave --node out',
         },
       );
+    }
+    const isLimited = Object.keys(limitsOf(limits)).length > 0;
+    if (isLimited && !lazy) {
+      throw new CloudvolError('request/invalid', 'an eager restore knows no limits of its own', {
+        hint: 'use --rate and --absent-timeout together with --lazy',
+      });
     }
     if (hydrate === undefined || lazy) return;
     throw new CloudvolError('request/invalid', 'an eager restore always fills the volume', {
@@ -138,6 +145,7 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
             credentialId: credential.id,
             cloudsnapId: manifest.cloudsnapId,
             hydrate: input.hydrate ?? true,
+            ...limitsOf(input),
           },
           source,
         });
@@ -191,4 +199,18 @@ export class RestoreService implements Pick<Handlers, 'restore'> {
       log.error('volume.not-discarded', { ...names, error });
     }
   }
+}
+
+/** Zero is no limit. */
+function limitsOf({
+  rateBytesPerSecond,
+  absentTimeoutSeconds,
+}: Pick<RestoreInput, 'rateBytesPerSecond' | 'absentTimeoutSeconds'>): Pick<
+  VolumeBacking,
+  'rateBytesPerSecond' | 'absentTimeoutMs'
+> {
+  return {
+    ...(rateBytesPerSecond && { rateBytesPerSecond }),
+    ...(absentTimeoutSeconds && { absentTimeoutMs: absentTimeoutSeconds * 1000 }),
+  };
 }

@@ -2,12 +2,13 @@ import type { CloudsnapEntry } from '../../cloudsnap/cloudsnap-api.ts';
 import type { CloudsnapView, CredentialView, TaskView, VolumeView } from '../../control/schemas.ts';
 import { isEncrypted, type Credential, type ProviderSettings } from '../../secrets/credential.ts';
 import type { TaskRecord } from '../../tasks/task-api.ts';
-import type { ManagedVolume, Surroundings } from '../domain.ts';
+import type { ManagedVolume, Surroundings, VolumeFacts } from '../domain.ts';
 
 export async function volumeView(
   volume: ManagedVolume,
   node: string,
   isRestoring: boolean,
+  hydrateTask?: TaskView,
 ): Promise<VolumeView> {
   const { name, geometry, fileSystem, labels } = volume.attributes;
   const facts = await volume.inspect();
@@ -31,12 +32,30 @@ export async function volumeView(
       cloudsnapId: facts.backing.cloudsnapId,
       hydrate: facts.backing.hydrate,
     },
+    hydration: isRestoring ? null : hydrationView(facts, hydrateTask),
     chains: facts.chains.map(({ repositoryId, cloudsnapId, sequence, incrementals }) => ({
       repositoryId,
       cloudsnapId,
       sequence,
       incrementals,
     })),
+  };
+}
+
+/** @param task that fills it now, if one does. */
+function hydrationView(
+  { backing, waits, outage }: VolumeFacts,
+  task: TaskView | undefined,
+): VolumeView['hydration'] {
+  if (!backing) return null;
+  return {
+    active: backing.hydrate,
+    rateBytesPerSecond: backing.rateBytesPerSecond ?? null,
+    absentTimeoutSeconds: backing.absentTimeoutMs ? backing.absentTimeoutMs / 1000 : null,
+    etaSeconds: task?.etaSeconds ?? null,
+    waitingReaders: waits.readers,
+    waitingMs: waits.longestMs,
+    outage,
   };
 }
 

@@ -13,7 +13,7 @@ import type { TaskRunner } from '../../tasks/task-runner.ts';
 import type { Cleaner } from '../cleanup/cleaner.ts';
 import type { ManagedVolume, ManagedVolumes, Surroundings } from '../domain.ts';
 import type { SerialByKey } from '../serial-by-key.ts';
-import { volumeView } from './views.ts';
+import { taskView, volumeView } from './views.ts';
 
 type VolumeCalls =
   | 'createVolume'
@@ -129,7 +129,9 @@ export class VolumeService implements Pick<Handlers, VolumeCalls> {
   }
 
   view(volume: ManagedVolume): Promise<VolumeView> {
-    return volumeView(volume, this.#deps.node, this.#isRestoring(volume));
+    const [hydration] = this.#tasksOf(volume, 'Hydrate');
+    const task = hydration && taskView(hydration, this.#deps);
+    return volumeView(volume, this.#deps.node, this.#isRestoring(volume), task);
   }
 
   /** @throws CloudvolError `volume/restoring` while an eager restore fills the volume */

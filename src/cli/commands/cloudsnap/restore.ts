@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 
+import { parseByteSize } from '../../../base/byte-size.ts';
 import { CloudvolError } from '../../../base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { followTask, reportEnd } from '../../follow-task.ts';
 import { given } from '../../given.ts';
+import { parseSeconds } from '../../parse-seconds.ts';
 import { taskJson } from '../../task-table.ts';
 
 export const command = defineCommand({
@@ -32,6 +34,11 @@ export const command = defineCommand({
     },
     lazy: { kind: 'flag', about: 'usable at once; fetches blocks when they are read' },
     hydrate: { kind: 'switch', about: 'with --lazy: do not fetch the rest in the background' },
+    rate: { kind: 'text', about: 'with --lazy: bytes per second in the background' },
+    'absent-timeout': {
+      kind: 'text',
+      about: 'with --lazy: seconds that a reader waits for the store [for ever]',
+    },
     mount: { kind: 'text', about: 'directory to mount the restored volume on' },
     wait: { kind: 'flag', about: 'follow until the volume holds all of its blocks' },
   },
@@ -45,12 +52,17 @@ export const command = defineCommand({
         hint: 'an eager restore can be mounted when it is done',
       });
     }
+    const timeout = options['absent-timeout'];
     const started = await client.call(
       'restore',
       {
         cloudsnap: options.snap,
         lazy: options.lazy,
         ...(!options.hydrate && { hydrate: false }),
+        ...(options.rate !== undefined && { rateBytesPerSecond: parseByteSize(options.rate) }),
+        ...(timeout !== undefined && {
+          absentTimeoutSeconds: parseSeconds('absent-timeout', timeout),
+        }),
         ...given({ name: options.volume, node: options.node, credential: options['cred-id'] }),
       },
       { signal },

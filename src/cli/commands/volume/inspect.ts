@@ -2,6 +2,7 @@ import { formatByteSize } from '../../../base/byte-size.ts';
 import type { VolumeView } from '../../../control/schemas.ts';
 import { defineCommand } from '../../command.ts';
 import { formatLabels } from '../../format.ts';
+import { hydrationLines } from '../../hydration-lines.ts';
 import { printable } from '../../output.ts';
 
 export const command = defineCommand({
@@ -39,6 +40,7 @@ function linesOf(volume: VolumeView): [string, string][] {
     ['Absent', blocks(volume.absentBlocks)],
     ['Disk space', formatByteSize(volume.localBytes)],
     ...optional('Restored from', volume.backing?.cloudsnapId ?? null),
+    ...(volume.backing ? hydrationLines(volume) : []),
     ...volume.chains.map((chain): [string, string] => ['Last cloudsnap', chain.cloudsnapId]),
   ];
 }
