@@ -76,8 +76,9 @@ export class HydrationService implements Pick<Handlers, 'hydrateVolume'> {
   }
 }
 
-function isChange({ volume: _, ...change }: HydrationInput): boolean {
-  return Object.keys(change).length > 0;
+/** Without one it is only looked at. */
+function isChange(input: HydrationInput): boolean {
+  return Object.keys(input).some((name) => name !== 'volume');
 }
 
 /** Zero takes a limit away. */
